@@ -1,0 +1,47 @@
+# Everything runs in .venv, which every target makes if it is missing or out of date.
+PYTHON ?= python3
+BIN := .venv/bin
+
+# pip's isolated build must take the tested versions too; old pips read the first name, new ones the second
+export PIP_CONSTRAINT := constraints.txt
+export PIP_BUILD_CONSTRAINT := constraints.txt
+
+.PHONY: help install course test test-all lab export format constraints clean
+
+help:  ## list the targets (what `make` alone does)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s%s\n", $$1, $$2}' Makefile
+
+install: .venv/installed  ## make .venv with the exact tested versions
+.venv/installed: settings.ini setup.py pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -e '.[dev]' -c constraints.txt
+	touch $@
+
+course: install  ## the whole system on the embedded data: tables, figures and report in runs/demo
+	$(BIN)/reid-course demo
+
+test: install  ## every lesson, every test; at most 20 minutes on 2 cores
+	$(BIN)/pytest -n logical --dist worksteal
+
+test-all: install  ## the same and the long tests
+	$(BIN)/pytest -n logical --dist worksteal -m ""
+
+lab: install  ## the lessons in JupyterLab
+	$(BIN)/jupyter lab nbs
+
+export: install  ## after editing a lesson: the package and README.md from the notebooks, notebooks clean
+	$(BIN)/nbdev_export
+	$(BIN)/nbdev_clean
+	$(BIN)/python tools/readme.py
+
+format: install  ## ruff's fixes and layout, in lessons and tests
+	$(BIN)/ruff check --fix nbs tests tools setup.py
+	$(BIN)/ruff format nbs tests tools setup.py
+
+constraints:  ## resolve constraints.txt after a change in settings.ini; needs uv; keeps pins that still fit
+	uv pip compile -q --universal --python-version 3.11 --extra dev pyproject.toml \
+		--no-header --no-annotate -o constraints.txt
+
+clean:  ## remove what can be made again; .venv and runs/ stay
+	rm -rf _docs _proc build dist student *.egg-info .pytest_cache .ruff_cache
+	find nbs reid_course tests tools -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
