@@ -105,7 +105,7 @@ def test_ordinary_prose_passes(tmp_path, text):
 @pytest.mark.parametrize(
     "text, wrong",
     [
-        ("saved to /home/ann/runs", True),
+        ("saved to /Users/ann/runs", True),
         (r"saved to C:\Users\ann", True),
         (f"saved to {ROOT}", True),
         ("saved to runs/demo; see https://x.org/home/page", False),
