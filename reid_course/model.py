@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['MODELS', 'TASKS', 'ReidModel', 'autocast', 'build_model', 'save_model', 'read_weights', 'load_model', 'load_weights']
 
-# %% ../nbs/11_model.ipynb #4338b365
+# %% ../nbs/11_model.ipynb #2576be44
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,8 +20,9 @@ from torch.nn import functional as F
 from .attention import SelfAttentionHeads
 from .backbone import Backbone, resnet_backbone
 from .core import ReidError, pick_precision, progress, require, whole_file
-from .data import NAMES, Images, to_input
+from .data import NAMES
 from .heads import ConvHeads, DenseHeads, EmbeddingHead
+from .images import Images, to_input
 
 # %% ../nbs/11_model.ipynb #42dc576b
 class ReidModel(nn.Module):

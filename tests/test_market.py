@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reid_course.data import check_dataset, load_dataset
+from reid_course.data import load_dataset
+from reid_course.images import check_dataset
 from reid_course.split import most_frequent_class_accuracy, split_identities
 
 ROOT = os.environ.get("REID_MARKET")
