@@ -15,7 +15,7 @@ from .core import require
 from .data import ATTRIBUTES, Attribute
 from .heads import branch_maps
 
-# %% ../nbs/06_attention.ipynb #78f493da
+# %% ../nbs/06_attention.ipynb #62f5aed6
 class MultiHeadAttention(nn.Module):
     "Multi-head self-attention (Vaswani et al. 2017, eq. 1 and section 3.2.2), with its weights to look at."
 

@@ -33,7 +33,7 @@ class GeneralisedMean(nn.Module):
         # a power needs more precision than bfloat16 has, and no zero under the root
         return maps.float().clamp(min=1e-6).pow(self.p).mean((2, 3)).pow(1 / self.p)
 
-# %% ../nbs/04_backbone.ipynb #2aa67ed8
+# %% ../nbs/04_backbone.ipynb #b4eb9ea5
 class Backbone(nn.Module):
     "A ResNet without its classifier, giving the output of every stage."
 

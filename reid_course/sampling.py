@@ -31,7 +31,7 @@ def deal(
             hand.append(deck.pop(place))
         yield hand
 
-# %% ../nbs/07_sampling.ipynb #6614c89f
+# %% ../nbs/07_sampling.ipynb #0304fc14
 class PKBatchSampler:
     "Batches of K images of each of P identities (Hermans et al. 2017, section 2). Feed it to a DataLoader, or iterate."
 

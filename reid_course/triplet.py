@@ -66,7 +66,7 @@ def _semihard(distances: Tensor, same: Tensor, margin: float | str) -> Tensor:
     nearest = distances[anchors].masked_fill(same[anchors] | too_near, float("inf")).amin(1)
     return _mean_of_positive(_hinge(to_positive - nearest, margin))
 
-# %% ../nbs/08_triplet.ipynb #639c0466
+# %% ../nbs/08_triplet.ipynb #1e06b0f5
 _MINING = {"all": _all, "hard": _hard, "semihard": _semihard}
 
 
