@@ -150,7 +150,7 @@ def _weights(images: np.ndarray, neighbours: np.ndarray, largest: np.ndarray, k1
     nearest = _lists_to_matrix(neighbours[:, :k2])
     return (nearest @ weights / neighbours[:, :k2].shape[1]).tocsr()
 
-# %% ../nbs/10_distances.ipynb #1a9edd57
+# %% ../nbs/10_distances.ipynb #36a74280
 def _minima(weights: csr_array, columns: csc_array, i: int) -> np.ndarray:
     "Sum of the minima of the vector of query i and of each gallery image's (g,)."
     own = slice(weights.indptr[i], weights.indptr[i + 1])

@@ -153,7 +153,7 @@ def spread(
         return scores.iloc[0].map("{:.1f}".format)
     return pd.Series({c: f"{scores[c].mean():.1f} ± {scores[c].std():.1f}" for c in columns})
 
-# %% ../nbs/13_reproduction.ipynb #7d1a76d1
+# %% ../nbs/13_reproduction.ipynb #014a5294
 def figure_curves(
     logs: dict[str, pd.DataFrame],  # by title: the log of a run
 ) -> "Figure":
@@ -170,7 +170,12 @@ def figure_curves(
     for axis, (column, title, factor) in zip(axes, panels, strict=True):
         for (name, log), style in zip(logs.items(), styles, strict=False):
             axis.plot(
-                log["epoch"], factor * log[column], style, color=PALETTE.get(name, PALETTE["ink"]), label=name
+                log["epoch"],
+                factor * log[column],
+                style,
+                marker=".",
+                color=PALETTE.get(name, "black"),
+                label=name,
             )
         axis.set(title=title, xlabel="epoch")
         axis.spines[["top", "right"]].set_visible(False)

@@ -224,7 +224,7 @@ def _picture(axis: "Axes", path: str | Path, title: str, colour: str, line: str 
     for spine in axis.spines.values():
         spine.set(color=colour, linewidth=3, linestyle=line)
 
-# %% ../nbs/14_retrieval.ipynb #71acd006
+# %% ../nbs/14_retrieval.ipynb #bd394c46
 def figure_sorted_distances(
     distances: np.ndarray,  # (n,) of one query to a gallery without itself
     right: np.ndarray,  # (n,) bool: is it the query's person?
@@ -240,7 +240,8 @@ def figure_sorted_distances(
         ranks[ours], distances[order][ours], "o", color=PALETTE["wrong"], ms=6, label="the query's person"
     )
     axis.axvline(ours.sum() + 0.5, color=PALETTE["ink"], ls="--", lw=1, label="as many as there are")
-    axis.set(xlabel="rank", ylabel="distance", ylim=(0, None))
+    # the first ranks matter most: a logarithmic axis gives them the room
+    axis.set(xlabel="rank", ylabel="distance", ylim=(0, None), xscale="log")
     axis.spines[["top", "right"]].set_visible(False)
     axis.legend(frameon=False)
     return figure

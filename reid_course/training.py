@@ -28,7 +28,7 @@ from .model import ReidModel, load_weights, read_weights, save_model
 from .sampling import PKBatchSampler
 from .split import most_frequent_class_accuracy, split_identities
 
-# %% ../nbs/12_training.ipynb #79529eec
+# %% ../nbs/12_training.ipynb #ddb91636
 def score(
     model: ReidModel,
     images: Images,  # of people it was not trained on

@@ -27,7 +27,11 @@ def call(*arguments: str | Path) -> str:
 def test_counts():
     found = check_dataset(ROOT)
     assert found["counts of Market-1501"] == "yes"
-    assert (found["identities in train"], found["identities with fewer than 4"], found["median"]) == (751, 17, 15)
+    assert (found["identities in train"], found["identities with fewer than 4"], found["median"]) == (
+        751,
+        17,
+        15,
+    )
     assert [found[f"train images of camera {c}"] for c in range(1, 7)] == [2022, 1757, 2760, 905, 2364, 3181]
 
 

@@ -1,0 +1,299 @@
+"""Metrics and re-ranking against references written from the definitions, in plain loops, on random data."""
+
+import functools
+import tracemalloc
+
+import numpy as np
+import pytest
+import torch
+
+from reid_course import distances as distances_module
+from reid_course import metrics
+from reid_course.core import ReidError
+from reid_course.data import ATTRIBUTES, NAMES
+from reid_course.metrics import (
+    attribute_accuracy,
+    average_precision,
+    balanced_accuracy,
+    evaluate_embeddings,
+    evaluate_retrieval,
+    macro_f1,
+    re_rank,
+)
+
+
+def hits(distances, pid, gallery_pids, cam, gallery_cams, left_out):
+    "One ranked list as True (right) and False (wrong), without what does not count."
+    rows = []
+    for j, (distance, gallery_pid) in enumerate(zip(distances, gallery_pids, strict=True)):
+        if (
+            gallery_pid == -1
+            or j == left_out
+            or (gallery_pid == pid and cam is not None and gallery_cams[j] == cam)
+        ):
+            continue
+        rows.append((distance, gallery_pid == pid))
+    return [right for _, right in sorted(rows)]  # False sorts before True: wrong first among equals
+
+
+def scores_of(found):
+    "AP, trapezoid AP and inverse penalty of one list, position by position, as the first programs did it."
+    total, seen, ap, trapezoid, recall, precision, last = sum(found), 0, 0.0, 0.0, 0.0, 1.0, 0
+    for position, right in enumerate(found, start=1):
+        seen += right
+        if right:
+            ap += seen / position / total
+            last = position
+        trapezoid += (seen / total - recall) * (precision + seen / position) / 2
+        recall, precision = seen / total, seen / position
+    return ap, trapezoid, total / last
+
+
+def reference(
+    distances, query_pids, gallery_pids, query_camids=None, gallery_camids=None, leave_out=None, max_rank=50
+):
+    "mAP, trapezoid mAP, mINP, CMC and number of queries without a match; None if no query has one."
+    lists = []
+    for i, (row, pid) in enumerate(zip(distances.tolist(), query_pids, strict=True)):
+        cam = None if query_camids is None else query_camids[i]
+        left = None if leave_out is None else leave_out[i]
+        lists.append(hits(row, pid, gallery_pids, cam, gallery_camids, left))
+    scored = [found for found in lists if any(found)]
+    if not scored:
+        return None
+    means = np.mean([scores_of(found) for found in scored], axis=0)
+    cmc = [np.mean([any(found[:k]) for found in scored]) for k in range(1, max_rank + 1)]
+    return *means, cmc, len(lists) - len(scored)
+
+
+def random_case(seed):
+    "A small problem full of ties, junk, distractors and queries with nothing to find."
+    rng = np.random.default_rng(seed)
+    q, g, people = rng.integers(1, 9), rng.integers(2, 60), rng.integers(2, 8)
+    kinds = rng.choice(["all", "cameras", "leave out", "both"])
+    case = {"query_pids": rng.integers(1, people + 1, q), "gallery_pids": rng.integers(-1, people, g)}
+    case["max_rank"] = int(rng.integers(1, 70))
+    if kinds in ("cameras", "both"):
+        case |= {"query_camids": rng.integers(0, 4, q), "gallery_camids": rng.integers(0, 4, g)}
+    if kinds in ("leave out", "both"):
+        case["leave_out"] = rng.integers(-1, g, q)
+    d = int(rng.integers(1, 4))
+    query, gallery = rng.integers(0, rng.choice([2, 4, 300]), (2, max(q, g), d))
+    return case, query[:q], gallery[:g]
+
+
+def check(found, expected, case):
+    "A result is the reference's."
+    *means, cmc, without = expected
+    assert [found.mAP, found.mAP_trapezoid, found.mINP] == pytest.approx(means, abs=1e-12)
+    assert found.cmc == pytest.approx(cmc, abs=1e-12)
+    assert found.rank1 == found.cmc[0] and (np.diff(found.cmc) >= 0).all()
+    assert (found.n_queries, found.n_without_match) == (len(case["query_pids"]), without)
+    assert found.ap.shape == (found.n_queries,) and np.isnan(found.ap).sum() == without
+    assert np.nanmean(found.ap) == pytest.approx(found.mAP, abs=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64", "int64"])
+@pytest.mark.parametrize("first", range(0, 300, 100))
+def test_retrieval_is_what_the_definition_says(first, kind):
+    scored = 0
+    for seed in range(first, first + 100):
+        case, query, gallery = random_case(seed)
+        distances = ((query[:, None] - gallery) ** 2).sum(2).astype(kind)
+        expected = reference(distances, **case)
+        if expected is None:
+            with pytest.raises(ReidError, match="has a match among"):
+                evaluate_retrieval(distances, **case)
+            continue
+        check(evaluate_retrieval(distances, **case), expected, case)
+        scored += 1
+    assert scored > 50
+
+
+@pytest.mark.parametrize("held", [2**24, 100])
+def test_embeddings_give_the_same(held, monkeypatch):
+    small = functools.partial(distances_module.squared_distances, held=held)
+    monkeypatch.setattr(metrics, "squared_distances", small)
+    for seed in range(200):
+        case, query, gallery = random_case(seed)
+        distances = ((query[:, None] - gallery) ** 2).sum(2)
+        expected = reference(distances, **case)
+        if expected is not None:
+            check(evaluate_embeddings(query.astype("float32"), gallery / 1, **case), expected, case)
+
+
+@pytest.mark.parametrize("matches", [10, 200])  # counted one by one; counted in a sorted row
+def test_many_matches_with_ties(matches):
+    rng = np.random.default_rng(matches)
+    case = {"query_pids": [1, 1], "gallery_pids": rng.permutation([1] * matches + [2] * 100 + [-1] * 20)}
+    case["max_rank"] = 20
+    distances = rng.integers(0, 9, (2, matches + 120)).astype("float32")
+    check(evaluate_retrieval(distances, **case), reference(distances, **case), case)
+
+
+def test_diagonal_is_each_image_against_all_others():
+    rng = np.random.default_rng(1)
+    pids, points = rng.integers(1, 9, 60), rng.normal(size=(60, 5))
+    distances = np.linalg.norm(points[:, None] - points, axis=2)
+    case = {"query_pids": pids, "gallery_pids": pids, "max_rank": 50}
+    expected = reference(distances, **case, **{"leave_out": np.arange(60)})
+    check(evaluate_retrieval(torch.tensor(distances), leave_out="diagonal", **case), expected, case)
+    check(evaluate_embeddings(torch.tensor(points), points, leave_out="diagonal", **case), expected, case)
+
+
+def test_file_order_and_unit_change_nothing():
+    rng = np.random.default_rng(2)
+    distances, pids = rng.integers(0, 20, (5, 80)), rng.integers(-1, 6, 80)
+    usual = evaluate_retrieval(distances, range(1, 6), pids)
+    order = rng.permutation(80)
+    for changed in ((distances[:, order], pids[order]), (np.exp(distances), pids), (distances - 50, pids)):
+        found = evaluate_retrieval(changed[0], range(1, 6), changed[1])
+        assert found.ap.tolist() == usual.ap.tolist()
+
+
+@pytest.mark.parametrize("width", [1, 7, 64, 300, 512])
+def test_equal_embeddings_tie_wherever_they_stand(width):
+    rng = np.random.default_rng(width)
+    order, points = rng.permutation(202), rng.standard_normal((108, width), dtype="float32")
+    twins = np.repeat(points[7:], 2, axis=0)[order]  # of each two, one right and one wrong
+    found = evaluate_embeddings(points[:7], twins, [1] * 7, np.tile([1, 2], 101)[order])
+    assert found.ap == pytest.approx(0.5) and found.cmc[:2].tolist() == [0, 1]
+    pids = rng.permutation(np.repeat([1, 2, 3], [5, 30, 70]))
+    flat = np.repeat(points[:1], 105, axis=0)
+    worst = [average_precision(np.arange(106 - n, 105)) for n in (5, 30, 70)]
+    found = evaluate_embeddings(flat, flat, pids, pids, leave_out="diagonal")
+    assert found.ap == pytest.approx(np.array(worst)[pids - 1], abs=1e-12)
+
+
+def test_large_common_offset_is_no_loss():
+    rng = np.random.default_rng(3)
+    pids = np.repeat(np.arange(1, 31), 10)
+    points = rng.normal(size=(31, 64))[pids] + 2 * rng.normal(size=(300, 64))
+    usual = evaluate_embeddings(points, points, pids, pids, leave_out="diagonal")
+    moved = evaluate_embeddings(points + 1000, points + 1000, pids, pids, leave_out="diagonal")
+    assert usual.mAP < 0.9 and moved.ap == pytest.approx(usual.ap, abs=1e-3)
+
+
+WRONG = {
+    "pid of query image [0] is [0]; expected 1 or more": {"query_pids": [0, 1]},
+    "pid of query image [1] is [-1]": {"query_pids": [1, -1]},
+    "pid of gallery image [2] is [-2]; expected -1 or more": {"gallery_pids": [1, 2, -2]},
+    "query_pids has shape (1, 2)": {"query_pids": [[1, 2]]},
+    "gallery_pids holds something else than whole numbers": {"gallery_pids": [1, 2, 0.5]},
+    "have shape (2, 3); expected (queries, gallery) = (2, 4)": {"gallery_pids": [1, 2, 0, 0]},
+    "gallery_camids is missing": {"query_camids": [1, 1]},
+    "query_camids is missing": {"gallery_camids": [1, 1, 1]},
+    "query_camids holds something else": {"query_camids": [1, None], "gallery_camids": [1, 1, 1]},
+    "expected one an image: (2,) and (3,)": {"query_camids": [1, 1], "gallery_camids": [1, 1]},
+    "expected 'diagonal', positions or None": {"leave_out": "self"},
+    "in the same order": {"leave_out": "diagonal"},
+    "shape (2,) and values from -2 to 0; expected (2,)": {"leave_out": [-2, 0]},
+    "values from 0 to 3; expected (2,) and gallery positions from 0 to 2": {"leave_out": [0, 3]},
+    "leave_out has shape (1,)": {"leave_out": [0]},
+    "max_rank is 0": {"max_rank": 0},
+    "none of the 2 queries has a match among 3 gallery images; give both": {"gallery_pids": [3, 0, -1]},
+    "2 of them have images of their person there": {"query_camids": [1, 1], "gallery_camids": [1, 1, 1]},
+    "distance of query 1 to gallery image 2 is nan": {"distances": [[1, 2, 3], [1, 2, np.nan]]},
+    "distance of query 0 to gallery image 1 is -inf": {"distances": [[1, -np.inf, 3], [1, 2, 3]]},
+}
+
+
+@pytest.mark.parametrize("message", WRONG)
+def test_wrong_use_is_named(message):
+    case = {"distances": np.ones((2, 3)), "query_pids": [1, 2], "gallery_pids": [1, 2, 0]} | WRONG[message]
+    with pytest.raises(ReidError) as caught:
+        evaluate_retrieval(**case)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_little_memory():
+    rng = np.random.default_rng(4)
+    points, pids = rng.standard_normal((150_000, 16), dtype="float32"), np.arange(150_000) // 10 + 1
+    distances = rng.standard_normal((400, 20_000), dtype="float32")
+    for work, limit in (
+        (lambda: evaluate_retrieval(distances, pids[:400], pids[:20_000]), 8),
+        (
+            lambda: evaluate_embeddings(points[:300], points, pids[:300], pids),
+            128,
+        ),  # the matrix takes 172 MiB
+    ):
+        tracemalloc.start()
+        work()
+        peak = tracemalloc.get_traced_memory()[1] / 2**20
+        tracemalloc.stop()
+        assert peak < limit
+
+
+def re_rank_densely(query, gallery, k1, k2, lam):
+    "k-reciprocal encoding as the paper describes it, with the overlap rule and the k1/2 of its program."
+    points = [*query.tolist(), *gallery.tolist()]
+    n = len(points)
+    d = [[sum((a - b) ** 2 for a, b in zip(x, y, strict=True)) for y in points] for x in points]
+    d = [[value / max(row) for value in row] for row in d]
+    rank = [sorted(range(n), key=lambda j, i=i: (j != i, d[i][j], j)) for i in range(n)]
+
+    def reciprocal(i, k):
+        return [j for j in rank[i][: k + 1] if i in rank[j][: k + 1]]
+
+    v = []
+    for i in range(n):
+        near = reciprocal(i, k1)
+        wide = set(near)
+        for candidate in near:
+            theirs = reciprocal(candidate, int(np.around(k1 / 2)))
+            if len(set(theirs) & set(near)) > 2 / 3 * len(theirs):
+                wide |= set(theirs)
+        weights = [np.exp(-d[i][j]) if j in wide else 0.0 for j in range(n)]
+        v.append([w / sum(weights) for w in weights])
+    v = [[np.mean([v[j][column] for j in rank[i][:k2]]) for column in range(n)] for i in range(n)]
+    result = np.zeros((len(query), len(gallery)))
+    for i in range(len(query)):
+        for j in range(len(query), n):
+            least = sum(min(a, b) for a, b in zip(v[i], v[j], strict=True))
+            most = sum(max(a, b) for a, b in zip(v[i], v[j], strict=True))
+            result[i, j - len(query)] = (1 - lam) * (1 - least / most) + lam * d[i][j]
+    return result
+
+
+@pytest.mark.parametrize(
+    "k1, k2, lam", [(20, 6, 0.3), (6, 3, 0.3), (5, 1, 0.0), (3, 9, 0.7), (99, 2, 0.1), (1, 1, 0)]
+)
+@pytest.mark.parametrize("repeated", [False, True])  # whole numbers in a plane: full of ties and repeats
+def test_re_ranking_is_the_dense_method(k1, k2, lam, repeated):
+    rng = np.random.default_rng(k1)
+    pids = rng.integers(1, 9, 70)
+    points = rng.normal(size=(9, 6))[pids] + rng.normal(size=(70, 6))
+    points = np.round(1.5 * points[:, :2]) if repeated else points
+    expected = re_rank_densely(points[:15], points[15:], k1, k2, lam)
+    found = re_rank(points[:15].astype("float32"), torch.tensor(points[15:]), k1, k2, lam)
+    assert found.dtype == np.float32 and found == pytest.approx(expected, abs=1e-5)
+    rounded = (evaluate_retrieval(np.round(d, 5), pids[:15], pids[15:]).ap for d in (found, expected))
+    assert next(rounded) == pytest.approx(next(rounded), abs=1e-4)
+
+
+def test_re_ranking_with_lam_1_is_the_euclidean_order():
+    rng = np.random.default_rng(5)
+    query, gallery = rng.normal(size=(2, 40, 8))
+    euclidean = np.linalg.norm(query[:, None] - gallery, axis=2)
+    assert (re_rank(query, gallery, lam=1).argsort(1) == euclidean.argsort(1)).all()
+
+
+def test_attribute_scores_are_what_the_definitions_say():
+    for seed in range(50):
+        rng = np.random.default_rng(seed)
+        n = int(rng.integers(1, 40))
+        said = np.stack([rng.integers(0, len(a.classes), n) for a in ATTRIBUTES], 1)
+        true = np.stack([rng.integers(-1, len(a.classes), n) for a in ATTRIBUTES], 1)
+        found = [f(said, true) for f in (attribute_accuracy, balanced_accuracy, macro_f1)]
+        for a, name in enumerate(NAMES):
+            pairs = [(s, t) for s, t in zip(said[:, a].tolist(), true[:, a].tolist(), strict=True) if t >= 0]
+            if not pairs:
+                assert all(np.isnan(scores[name]) for scores in found)
+                continue
+            per_class = []
+            for c in {t for _, t in pairs}:
+                right = sum(s == t == c for s, t in pairs)
+                missed, false = sum(s != t == c for s, t in pairs), sum(s == c != t for s, t in pairs)
+                per_class.append([right / (right + missed), 2 * right / (2 * right + missed + false)])
+            expected = [np.mean([s == t for s, t in pairs]), *np.mean(per_class, axis=0)]
+            assert [scores[name] for scores in found] == pytest.approx(expected)
