@@ -131,7 +131,7 @@ def best_epoch(
     merits = [merit(row) for row in log]
     return len(log) - 1 if any(map(math.isnan, merits)) else merits.index(max(merits))
 
-# %% ../nbs/12_training.ipynb #de766bae
+# %% ../nbs/12_training.ipynb #e458fd9b
 def train(
     data: str | Path | Dataset,  # the folder of a data set, or a data set read
     out: str | Path,  # the run folder to make
@@ -189,9 +189,10 @@ def _open(state: State, out: Path, trained: pd.DataFrame, held: pd.DataFrame) ->
         found = json.loads(file.read_text())
         other = [name for name in config if found.get(name) != config[name]]
         was = f"{other[0]} = {found.get(other[0])!r}, not {config[other[0]]!r}" if other else ""
-        require(
-            not other, f"{out} was begun with {was}; resume with the same options, or choose another folder"
-        )
+        remedy = "resume with the same options and data, or choose another folder"
+        require(not other, f"{out} was begun with {was}; {remedy}")
+        same = all(found.get(name) == pids for name, pids in people.items())
+        require(same, f"{out} was begun on other people; {remedy}")
     else:
         write_json(file, config | people)
     if (out / "last.safetensors").exists():
@@ -219,12 +220,17 @@ def _one_epoch(
     if best_epoch(state.log) == epoch:
         save_model(state.model, out / "best.safetensors", metadata={"epoch": str(epoch + 1)})
     _save(state, out / "last.safetensors")
+    _write_log(state, out)
+
+
+def _write_log(state: State, out: Path) -> None:
     with whole_file(out / "log.csv") as part:
         pd.DataFrame(state.log).to_csv(part, index=False)
 
 
 def _finish(state: State, out: Path, trained: pd.DataFrame, held: pd.DataFrame) -> None:
     "Write the scores of the best and of the last epoch beside the guess."
+    _write_log(state, out)  # once more: a run may have been killed between its last checkpoint and its log
     best = best_epoch(state.log)
     guess = most_frequent_class_accuracy(trained, held)
     scores = {"best_epoch": best + 1, "best": state.log[best], "last": state.log[-1]}
