@@ -312,3 +312,7 @@ def main(
 def _fail(message: str) -> int:
     print(f"reid-course: {' '.join(message.split())}", file=sys.stderr)
     return 1
+
+# %% ../nbs/21_cli.ipynb #6f470b30
+if __name__ == "__main__" and "get_ipython" not in globals():
+    sys.exit(main())

@@ -23,7 +23,7 @@ from .sampling import PKBatchSampler
 from .triplet import triplet_loss
 from .uncertainty import UncertaintyWeighting
 
-# %% ../nbs/12_learning.ipynb #658f46ba
+# %% ../nbs/12_learning.ipynb #feaac534
 @dataclass(frozen=True)
 class Config:
     "Everything that decides the outcome of a training, but the data."
@@ -49,6 +49,7 @@ class Config:
     lr: float = 3e-4  # learning rate, at its highest
     schedule: str = "constant"  # "constant", or "cosine" down to zero
     warmup: float = 0.0  # epochs in which the learning rate rises from zero
+    s_speed: float = 1.0  # s_ar and s_id learn at this many times the learning rate
     weight_decay: float = 5e-4  # of the network's weights; never of s_ar and s_id
     precision: str = "auto"  # "auto", "bf16" or "fp32"
 
@@ -79,7 +80,7 @@ def learning_rate(
     fall = 0.5 * (1 + math.cos(math.pi * t / config.epochs)) if config.schedule == "cosine" else 1.0
     return config.lr * rise * fall
 
-# %% ../nbs/12_learning.ipynb #c05c87f8
+# %% ../nbs/12_learning.ipynb #7e8fd293
 @dataclass
 class State:
     "What changes during a training."
@@ -99,8 +100,8 @@ class State:
         "The state before the first step."
         model, weighting = config.network().to(device), UncertaintyWeighting(config.form).to(device)
         groups = [
-            {"params": list(model.parameters()), "weight_decay": config.weight_decay},
-            {"params": list(weighting.parameters()), "weight_decay": 0.0},
+            {"params": list(model.parameters()), "weight_decay": config.weight_decay, "speed": 1.0},
+            {"params": list(weighting.parameters()), "weight_decay": 0.0, "speed": config.s_speed},
         ]
         return cls(config, model, weighting, torch.optim.Adam(groups, lr=config.lr), [])
 
@@ -132,7 +133,7 @@ class State:
     ) -> Tensor:  # (3,) attribute loss, triplet loss, total; on the network's device
         "One step of Adam on one batch."
         for group in self.optimizer.param_groups:
-            group["lr"] = lr
+            group["lr"] = lr * group["speed"]
         with autocast(images.device, self.config.precision):
             logits, embeddings = self.model(to_input(images))
         losses = self.losses(logits, embeddings, targets, pids)
