@@ -214,15 +214,11 @@ def figure_attributes(
     axis.legend(frameon=False, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1))
     return figure
 
-# %% ../nbs/13_reproduction.ipynb #d8f49947
+# %% ../nbs/13_reproduction.ipynb #510eb9e5
 DEMO_IDENTITIES = 200
 DEMO: dict[str, Any] = {
-    "epochs": 7,
-    "size": (64, 32),
-    "weights": None,
-    "lr": 1e-3,
-    "schedule": "cosine",
-    "warmup": 1.0,
+    **{"epochs": 6, "size": (64, 32), "weights": None, "weight_decay": 0.0},
+    **{"lr": 1e-3, "schedule": "cosine", "warmup": 1.0, "s_speed": 20.0},
 }
 "What `reid-course demo` trains with."
 
