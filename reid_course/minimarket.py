@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['CAMERAS', 'Job', 'Size', 'Camera', 'scene', 'photograph', 'label_map', 'make_minimarket']
 
-# %% ../nbs/02_minimarket.ipynb #c32cd40f
+# %% ../nbs/02_minimarket.ipynb #50aa5e11
 import io
 import shutil
 from collections.abc import Sequence
@@ -19,11 +19,11 @@ import pandas as pd
 from PIL import Image, ImageChops, ImageColor, ImageDraw, ImageFilter
 
 from .core import progress, require, whole_folder
-from .data import ANNOTATION_COLUMNS, ATTRIBUTES, to_annotations
+from .data import ANNOTATION_COLUMNS, ATTRIBUTES, NAMES, to_annotations
 from .pedestrians import figure, paint
 from .people import Person, Shot, make_people, mix, stranger, take_shots
 
-# %% ../nbs/02_minimarket.ipynb #088e2fa5
+# %% ../nbs/02_minimarket.ipynb #f0e6bcf4
 class Camera(NamedTuple):
     "A place, a light and a lens."
 
@@ -38,15 +38,15 @@ class Camera(NamedTuple):
 
 
 CAMERAS = {
-    1: Camera((1.04, 1.00, 0.92), 1.00, 0.02, 0.45, 5, "#7c9660", 34, "#bcb8b0"),
-    2: Camera((0.66, 0.76, 0.96), 1.05, 0.00, 0.70, 8, "#3e424a", 66, "#a4a29e"),
-    3: Camera((1.18, 0.94, 0.66), 0.95, 0.02, 0.55, 6, "#9e6854", 50, "#cec2aa"),
-    4: Camera((0.78, 0.84, 0.90), 0.90, 0.18, 0.90, 6, "#96a0a6", 30, "#707276"),
-    5: Camera((1.00, 0.90, 0.50), 1.10, 0.03, 0.60, 8, "#d6ceba", 58, "#a6a092"),
-    6: Camera((0.70, 0.96, 0.66), 1.10, 0.02, 0.50, 6, "#466240", 40, "#96886c"),
+    1: Camera((1.02, 1.00, 0.95), 1.00, 0.00, 0.35, 4, "#7c9660", 34, "#bcb8b0"),
+    2: Camera((0.82, 0.87, 0.98), 1.00, 0.00, 0.50, 5, "#3e424a", 66, "#a4a29e"),
+    3: Camera((1.10, 0.98, 0.84), 0.95, 0.00, 0.45, 4, "#9e6854", 50, "#cec2aa"),
+    4: Camera((0.86, 0.90, 0.94), 0.95, 0.07, 0.60, 5, "#96a0a6", 30, "#707276"),
+    5: Camera((1.02, 0.94, 0.74), 1.05, 0.00, 0.50, 5, "#d6ceba", 58, "#a6a092"),
+    6: Camera((0.84, 0.98, 0.82), 1.05, 0.00, 0.40, 4, "#466240", 40, "#96886c"),
 }
 
-# %% ../nbs/02_minimarket.ipynb #c3cd0fa5
+# %% ../nbs/02_minimarket.ipynb #de67f30d
 _THINGS = """
 1 ellipse    60 20 36  20 50  14 30   #547840 #648c4c #46683c
 1 wheel     110 38 50  12 15  12 15   #403e42 #60423c #36405c #505054
@@ -96,7 +96,8 @@ def scene(
                 x, ink = 0.618 * i % 1 * _WIDE, rng.choice(inks.split())
                 box = ((x - width / 2) * sx, (foot - height) * sy, (x + width / 2) * sx, foot * sy)
                 _thing(draw, shape, box, str(ink), max(1, round(0.8 * sx)))
-    return picture.filter(ImageFilter.GaussianBlur(0.6 * sx))
+    muted = Image.blend(picture, picture.convert("L").convert("RGB"), 0.4)
+    return muted.filter(ImageFilter.GaussianBlur(0.6 * sx))
 
 
 def _thing(draw: ImageDraw.ImageDraw, shape: str, box: tuple[float, ...], ink: str, line: int) -> None:
@@ -107,12 +108,12 @@ def _thing(draw: ImageDraw.ImageDraw, shape: str, box: tuple[float, ...], ink: s
     else:
         getattr(draw, shape)(box, fill=ink)
 
-# %% ../nbs/02_minimarket.ipynb #1cd3331e
+# %% ../nbs/02_minimarket.ipynb #a045ec31
 @lru_cache(maxsize=16)
 def _overlays(camera: int, size: tuple[int, int]) -> tuple[Image.Image, Image.Image]:
     "Soft shade to multiply with, and noise to add around 128; both larger than an image."
     rng, (height, width) = np.random.default_rng(100 + camera), size
-    shade = 255 * (1 - 0.3 * np.clip(rng.normal(0, 0.7, (7, 44)), 0, 1))
+    shade = 255 * (1 - 0.18 * np.clip(rng.normal(0, 0.7, (7, 44)), 0, 1))
     wide = Image.fromarray(shade.astype(np.uint8)).resize((10 * width, height), Image.Resampling.BICUBIC)
     noise = 128 + CAMERAS[camera].noise * rng.normal(size=(2 * height, 4 * width, 3))
     return wide.convert("RGB"), Image.fromarray(noise.clip(0, 255).astype(np.uint8))
@@ -134,7 +135,7 @@ def _develop(picture: Image.Image, shot: Shot, chances: Sequence[float]) -> Imag
     picture = ImageChops.multiply(picture, shade.crop((left, 0, left + width, height)))
     radius = camera.blur * (0.7 + 0.6 * chances[3]) * height / 128
     picture = picture.filter(ImageFilter.GaussianBlur(radius))
-    picture = picture.point(_curve(shot.camera, round(0.86 + 0.28 * chances[4], 2)))
+    picture = picture.point(_curve(shot.camera, round(0.9 + 0.2 * chances[4], 2)))
     return ImageChops.add(picture, noise.crop((right, down, right + width, down + height)), 1, -128)
 
 # %% ../nbs/02_minimarket.ipynb #d4bec26c
@@ -232,7 +233,7 @@ def _nobodies(rng: np.random.Generator, good: list[Job]) -> list[Job]:
         jobs.append((-1, person, _spoil(_again(shot, rng), rng)))
     return jobs
 
-# %% ../nbs/02_minimarket.ipynb #76845c56
+# %% ../nbs/02_minimarket.ipynb #eaa37172
 def _cast(rng: np.random.Generator, n: int, first: int, mean: float) -> list[Job]:
     "All pictures to take of n people, numbered from `first`."
     counts = rng.gamma(2.9, mean / 2.9, n).round().clip(2, max(2, 4.2 * mean)).astype(int).tolist()
@@ -245,7 +246,7 @@ def _answers(jobs: list[Job]) -> pd.DataFrame:
     "The 27 annotation columns of the people in these jobs, a row each, indexed by pid."
     people = {pid: person for pid, person, _ in jobs if person}
     numbers = [[a.classes.index(p.attributes[a.name]) for a in ATTRIBUTES] for p in people.values()]
-    frame = pd.DataFrame(numbers, index=pd.Index(people, name="id"), columns=[a.name for a in ATTRIBUTES])
+    frame = pd.DataFrame(numbers, index=pd.Index(people, name="id"), columns=NAMES)
     return to_annotations(frame)
 
 

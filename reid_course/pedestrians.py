@@ -6,7 +6,7 @@
 __all__ = ['Polygon', 'HALF_CIRCLE', 'Joints', 'FIGURE', 'ORDER', 'GROUPS', 'STEPS', 'PARTS', 'REGIONS', 'joints', 'Row', 'Part',
            'figure', 'paint', 'region']
 
-# %% ../nbs/01b_pedestrians.ipynb #9c489b38
+# %% ../nbs/01b_pedestrians.ipynb #26c83342
 from collections.abc import Sequence
 from itertools import pairwise
 from math import cos, hypot, pi, sin
@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
+from .data import NAMES
 from .people import Body, Colour, Person, Point, Shot, colours, facts, mix
 
 # %% ../nbs/01b_pedestrians.ipynb #7eb838f6
@@ -30,7 +31,7 @@ def _capsule(ax: float, ay: float, ra: float, bx: float, by: float, rb: float) -
     turned = [(dy * x + dx * y, dy * y - dx * x) for x, y in HALF_CIRCLE]
     return [(ax - ra * x, ay - ra * y) for x, y in turned] + [(bx + rb * x, by + rb * y) for x, y in turned]
 
-# %% ../nbs/01b_pedestrians.ipynb #e2a9817c
+# %% ../nbs/01b_pedestrians.ipynb #dc4ddef4
 Joints = dict[str, tuple[Point, float, float]]  # where (u, y, f); the unit of heights; the unit of widths
 
 
@@ -56,9 +57,10 @@ def joints(
         "grip": (hand, head, head),
         "side": ((side * (body.hip + 2.5), body.crotch + 0.03 * size, 0), head, head),
         "yoke": ((side * 0.6 * body.shoulder, body.top + 2, 0), head, head),
+        "cross": ((-side * 0.5 * body.shoulder, body.top + 2, 0), head, head),
     }
 
-# %% ../nbs/01b_pedestrians.ipynb #6a2301a3
+# %% ../nbs/01b_pedestrians.ipynb #28830d9e
 FIGURE = """
 = leg
 leg   | skin   |                 | limb  | hip 1.25, knee .9, foot .6
@@ -74,22 +76,22 @@ lower | lower2 | lower2          | limb  | half 1.35, half 0 -2 0 1.3
 lower | lower2 | lower2 down=long | limb | shin 1.05, shin 0 -2 0 1
 = waist
 lower | lower  | clothes=pants gender=male   | rings | body .14 .088 .07, body .04 .086 .08, body -.03 .08 .08
-lower | lower  | clothes=pants gender=female | rings | body .14 .068 .07, body .04 .1 .08, body -.03 .093 .08
+lower | lower  | clothes=pants gender=female | rings | body .14 .064 .066, body .04 .104 .084, body -.03 .096 .084
 lower | lower  | clothes=dress               | rings | body .14 .07 .07, body .03 .098 .085
-lower | lower  | clothes=dress down=short slim | rings | body .03 .098 .085, body -.17 .115 .13, body -.19 .1 .11
-lower | lower  | clothes=dress down=short wide | rings | body .03 .098 .085, body -.17 .14 .14, body -.19 .12 .12
-lower | lower  | clothes=dress down=long slim | rings | body .03 .098 .085, body -.39 .115 .15, body -.41 .1 .13
-lower | lower  | clothes=dress down=long wide | rings | body .03 .098 .085, body -.39 .15 .17, body -.41 .13 .15
+lower | lower  | clothes=dress down=short slim | rings | body .03 .104 .085, body -.17 .14 .14, body -.19 .12 .12
+lower | lower  | clothes=dress down=short wide | rings | body .03 .104 .085, body -.17 .17 .165, body -.19 .15 .145
+lower | lower  | clothes=dress down=long slim | rings | body .03 .104 .085, body -.39 .13 .15, body -.41 .11 .13
+lower | lower  | clothes=dress down=long wide | rings | body .03 .104 .085, body -.39 .17 .18, body -.41 .15 .16
 lower | lower2 | clothes=dress lower2        | band  | .4 .7
 = trunk
-torso | upper  | gender=male | rings | body .435 .053 .03, body .415 .094 .056, body .375 .118 .07, body .26 .1 .07, body .16 .088 .067, body .03 .09 .084
-torso | upper  | gender=female | rings | body .435 .043 .03, body .415 .077 .056, body .375 .096 .07, body .26 .079 .084 .012, body .16 .068 .066, body .03 .102 .084
+torso | upper  | gender=male | rings | body .435 .055 .03, body .415 .1 .056, body .375 .124 .072, body .26 .104 .074, body .16 .09 .07, body .03 .09 .084
+torso | upper  | gender=female | rings | body .435 .043 .03, body .415 .074 .056, body .375 .092 .07, body .26 .077 .086 .014, body .16 .062 .062, body .03 .106 .086
 torso | upper2 | upper2     | band  | .1 .27
 torso | upper2 | upper2     | band  | .44 .61
 torso | upper2 | upper2     | band  | .78 .95
-torso | ink    | band       | band  | .38 .52
-torso | ink    | yoke       | band  | 0 .27
-torso | ink    | hem        | band  | .84 1
+torso | ink    | band       | band  | .4 .51
+torso | ink    | yoke       | band  | 0 .2
+torso | ink    | hem        | band  | .88 1
 torso | ink    | zip front  | limb  | body 0 .4 .07 .008, body 0 .04 .085 .008
 torso | ink    | logo front | rings | body .33 .05 0 .085, body .23 .05 0 .085
 torso | ink    | logo back  | rings | body .32 .05 0 -.07, body .28 .05 0 -.07
@@ -99,25 +101,24 @@ arm    | skin  |          | limb | shoulder 1, elbow .9, wrist .75, hand 1.1
 sleeve | upper | up=long  | limb | shoulder 1.3, elbow 1.2, wrist 1.1
 sleeve | upper | up=short | limb | shoulder 1.3, sleeve 1.35
 = handbag
-handbag | bag- |      | limb  | grip 0 0 0 .7, grip 0 -6 3 .7
-handbag | bag- |      | limb  | grip 0 0 0 .7, grip 0 -6 -3 .7
-handbag | bag  | flat | rings | grip -5 4 6.5, grip -12 4.5 8
-handbag | bag+ | flat | rings | grip -5 4 6.5, grip -7.5 4 7
-handbag | bag  | tall | rings | grip -5 3 4, grip -16 4 6
-handbag | bag+ | tall | rings | grip -5 3 4, grip -8 3.2 4.5
+handbag | bag- |      | limb  | grip 0 -6 3 .7, grip 0 0 0 .7, grip 0 -6 -3 .7
+handbag | bag  | flat | rings | grip -5 5 8, grip -14 6 10
+handbag | bag+ | flat | rings | grip -5 5 8, grip -8 5.3 8.6
+handbag | bag  | tall | rings | grip -5 4.5 5.5, grip -19 5.5 7.5
+handbag | bag+ | tall | rings | grip -5 4.5 5.5, grip -9 4.8 6
 = bag
-bag | bag- |      | limb  | yoke .8, side 0 7 0 .8
-bag | bag  | tall | rings | side 9 3.5 6.5, side -9 4.5 8
-bag | bag- | tall | rings | side 9 3.5 6.5, side 1 2.5 4.5
-bag | bag  | flat | rings | side 7 4.2 9, side -7 4.8 10
-bag | bag- | flat | rings | side 7 4.2 9, side 0 3 6
+bag | bag- |      | limb  | cross 1.2, side 0 7 0 1.2
+bag | bag  | tall | rings | side 10 4.5 8, side -10 5.5 9.5
+bag | bag- | tall | rings | side 10 4.5 8, side 1 3 5.5
+bag | bag  | flat | rings | side 8 5 10, side -8 6 11.5
+bag | bag- | flat | rings | side 8 5 10, side 0 3.5 7
 = backpack
-backpack | bag  | pack tall | rings | back .02 .06 .03 -.05, back -.02 .09 .05 -.055, back -.26 .105 .06 -.06, back -.32 .09 .05 -.06
-backpack | bag  | pack flat | rings | back .01 .08 .04 -.05, back -.04 .11 .07 -.07, back -.2 .125 .085 -.085, back -.27 .1 .07 -.07
+backpack | bag  | pack tall | rings | back .03 .07 .04 -.05, back -.02 .1 .065 -.065, back -.27 .12 .08 -.08, back -.34 .1 .07 -.07
+backpack | bag  | pack flat | rings | back .02 .09 .05 -.055, back -.04 .125 .085 -.085, back -.21 .135 .1 -.1, back -.28 .11 .08 -.08
 backpack | bag- | back      | rings | back -.16 .075 0 -.12, back -.26 .075 0 -.12
 backpack | bag+ | back      | rings | back -.05 .06 0 -.12, back -.075 .06 0 -.12
 = strap
-backpack | bag- | pack !back | limb | yoke 0 0 -1 .9, yoke 0 -9 8 .9, yoke 0 -26 -6 .9
+backpack | bag- | pack !back | limb | yoke 0 0 -1 1.1, yoke 0 -9 8 1.1, yoke 0 -26 -6 1.1
 = head
 head | skin- |              | limb | head 0 -1.5 0 .5, head 0 -.6 0 .45
 head | skin  |              | limb | head 0 .1 0 .84, head 0 -.2 0 .8
@@ -128,15 +129,15 @@ head | skin  | face         | limb | head 0 -.1 .38 .66, head 0 -.36 .38 .62
 head | skin  | face profile | limb | head 0 -.2 .9 .2, head 0 -.25 1 .14
 face | beard | face beard gender=male | limb | head 0 -.5 .5 .5, head 0 -.65 .5 .4
 face | lips  | face         | limb | head -.15 -.56 .8 .07, head .15 -.56 .8 .07
-face | lips- | face gender=female | limb | head -.15 -.56 .8 .09, head .15 -.56 .8 .09
 head | black | left_eye     | limb | head .33 -.02 .75 .1, head .33 -.1 .75 .1
 head | black | right_eye    | limb | head -.33 -.02 .75 .1, head -.33 -.1 .75 .1
 head | black | face shades  | limb | head -.45 -.06 .8 .2, head .45 -.06 .8 .2
 = long_hair
-long_hair | hair | ponytail     | limb | head 0 .4 -1 .45, head 0 -2.1 -1.3 .3
-long_hair | hair | loose front  | limb | head .75 0 0 .45, head .95 -2.6 .55 .32
-long_hair | hair | loose front  | limb | head -.75 0 0 .45, head -.95 -2.6 .55 .32
-long_hair | hair | loose !front | limb | head 0 0 -.35 1.05, head 0 -2.6 -.85 .85
+long_hair | hair | ponytail     | limb | head 0 .4 -1 .5, head 0 -2.3 -1.4 .4
+long_hair | hair | loose front  | limb | head .82 0 0 .56, head 1 -2.9 .55 .5
+long_hair | hair | loose front  | limb | head -.82 0 0 .56, head -1 -2.9 .55 .5
+long_hair | hair | loose back   | limb | head 0 0 -.35 1.12, head 0 -3.1 -.9 1.05
+long_hair | hair | loose !front !back | limb | head 0 .1 -.4 .95, head 0 -2.9 -1 .72
 = hat
 hat | hat  |          | rings | head 1.27 .3 .3, head 1.12 .7 .7, head .72 1 1, head .22 1.12 1.12
 hat | hat- | cap peak | limb  | head 0 .32 .8 .45, head 0 .22 1.6 .25
@@ -294,14 +295,11 @@ def paint(
         for shape in placed:
             draw.polygon(_lit_side(shape, sx, sy), inks[1])
 
-# %% ../nbs/01b_pedestrians.ipynb #57558496
+# %% ../nbs/01b_pedestrians.ipynb #de930122
 _EVERYTHING = frozenset(PARTS) - {"cover"}
+_SEEN_IN = {"hair": "long_hair", "up": "sleeve", "clothes": "lower", "down": "lower", "lowercolor": "lower"}
 
-REGIONS = {
-    **{name: frozenset({name}) for name in ("backpack", "bag", "handbag", "hat")},
-    **{name: frozenset({"lower"}) for name in ("clothes", "down", "lowercolor")},
-    "hair": frozenset({"long_hair"}),
-    "up": frozenset({"sleeve"}),
+REGIONS = {name: frozenset({_SEEN_IN.get(name, name)}) for name in NAMES} | {
     "uppercolor": frozenset({"torso", "sleeve"}),
     "gender": _EVERYTHING - {"hair", "long_hair", "hat"},
     "age": _EVERYTHING,

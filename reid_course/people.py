@@ -89,11 +89,11 @@ def stranger(
     "Somebody who happens to walk by."
     return _person(_candidates(rng, 16)[0], rng)
 
-# %% ../nbs/01a_people.ipynb #72082fac
+# %% ../nbs/01a_people.ipynb #17965ddc
 def make_people(
     rng: np.random.Generator,  # source of chance
     images: Sequence[int],  # (n,), how many images each person will have
-    alike: float = 0.36,  # share of the people who are made in pairs with the same 12 answers, 0..1
+    alike: float = 0.42,  # share of the people who are made in pairs with the same 12 answers, 0..1
 ) -> list[Person]:  # (n,)
     "People with the shares of Market-1501, weighted by their images."
     pairs = round(len(images) * alike / 2)
@@ -110,7 +110,7 @@ def make_people(
         off, answers[i] = after[best], few[best]
     return [_person(answers[i], rng) for i in owner]
 
-# %% ../nbs/01a_people.ipynb #0faace19
+# %% ../nbs/01a_people.ipynb #6b459495
 Colour = tuple[float, ...]  # red, green, blue, 0..255
 
 TONES = {  # hue, its spread, saturation, darkest, lightest
@@ -118,17 +118,17 @@ TONES = {  # hue, its spread, saturation, darkest, lightest
     "white": (0.12, 0.08, 0.20, 0.89, 0.97),
     "gray": (0.58, 0.05, 0.05, 0.42, 0.62),
     "red": (0.99, 0.03, 0.75, 0.38, 0.50),
-    "purple": (0.78, 0.05, 0.45, 0.30, 0.50),
+    "purple": (0.79, 0.04, 0.50, 0.32, 0.50),
     "yellow": (0.14, 0.03, 0.85, 0.50, 0.62),
-    "blue": (0.60, 0.06, 0.60, 0.28, 0.55),
-    "green": (0.36, 0.09, 0.50, 0.22, 0.42),
+    "blue": (0.60, 0.04, 0.65, 0.30, 0.55),
+    "green": (0.35, 0.06, 0.55, 0.24, 0.42),
     "pink": (0.93, 0.03, 0.65, 0.70, 0.80),
-    "brown": (0.07, 0.02, 0.40, 0.22, 0.34),
+    "brown": (0.06, 0.02, 0.45, 0.20, 0.30),
     "orange": (0.06, 0.02, 0.90, 0.52, 0.60),
-    "teal": (0.49, 0.03, 0.60, 0.36, 0.48),
+    "teal": (0.49, 0.05, 0.75, 0.22, 0.56),
 }
-ACCENTS = ("black", "white", "red", "blue", "yellow", "brown", "pink", "green", "teal", "gray")
-UNLISTED = ("orange", "teal", "stripes", "stripes")  # what a garment of class "other" wears
+ACCENTS = ("black", "white", "red", "blue", "yellow", "brown", "pink", "green", "gray")
+UNLISTED = ("orange", "stripes")  # what a garment of class "other" wears
 SKINS = ((247, 218, 192), (226, 180, 142), (190, 136, 98), (140, 92, 62), (88, 56, 40))
 HAIRS = ((26, 22, 22), (44, 32, 26), (74, 48, 32), (112, 62, 34), (190, 146, 84))
 
@@ -160,7 +160,7 @@ def pick(
     "The item that a chance stands for."
     return items[int(chance * len(items))]
 
-# %% ../nbs/01a_people.ipynb #fb4551c1
+# %% ../nbs/01a_people.ipynb #f4f7faa0
 def _along(stops: Sequence[Colour], chance: float) -> Colour:
     i, share = divmod(chance * (len(stops) - 1), 1)
     return mix(stops[int(i)], stops[int(i) + 1], share)
@@ -182,10 +182,10 @@ def colours(
     "What a person has of which colour."
     look, age = person.look, person.attributes["age"]
     gray = {"old": 0.85, "adult": 0.3 * look["cut"]}.get(age, 0)
-    skin, hair = _along(SKINS, look["skin"]), mix(_along(HAIRS, look["hair"] ** 1.5), (200, 198, 196), gray)
+    skin, hair = _along(SKINS, look["skin"]), mix(_along(HAIRS, look["hair"] ** 2.5), (200, 198, 196), gray)
     made = {"skin": skin, "hair": hair, "beard": mix(skin, hair, 0.8), "lips": mix(skin, (150, 30, 40), 0.5)}
     made |= {name: tone(pick(ACCENTS, look[name])) for name in ("ink", "shoe", "hat")}
-    made |= {"bag": tone(pick(ACCENTS, look["bag"]), 0.5, look["bag_tone"])}
+    made |= {"bag": tone("teal", look["bag"], look["bag_tone"])}
     for which, end in (("upper", "up"), ("lower", "down")):
         cloth, stripes = _cloth(person, which, end)
         made |= {which: cloth} | ({f"{which}2": stripes} if stripes else {})
@@ -210,7 +210,7 @@ class Shot:
         "front, right, back or left, whichever is nearest."
         return ("front", "right", "back", "left")[round(self.yaw / 90) % 4]
 
-# %% ../nbs/01a_people.ipynb #10c25f10
+# %% ../nbs/01a_people.ipynb #4555ba45
 HABITS = {  # training images taken by the real camera of that number; odds of front, right, back, left
     1: (2022, (4, 2, 2, 2)),
     2: (1757, (2, 2, 5, 2)),
@@ -219,7 +219,7 @@ HABITS = {  # training images taken by the real camera of that number; odds of f
     5: (2364, (5, 1, 4, 1)),
     6: (3181, (2, 3, 3, 3)),
 }
-_COVERS = {"": 0.79, "pole": 0.04, "rail": 0.04, "bike": 0.04, "passer-by": 0.09}
+_COVERS = {"": 0.85, "pole": 0.03, "rail": 0.03, "bike": 0.03, "passer-by": 0.06}
 
 
 def take_shots(
@@ -237,21 +237,21 @@ def take_shots(
         heading, place = rng.choice(4, p=odds), rng.random()
         for _ in range(times):
             yaw = 90 * (heading if rng.random() < 0.75 else rng.choice(4, p=odds)) + rng.normal(0, 14)
-            box = (rng.normal(0, 2.5), rng.normal(0, 4), rng.normal(1, 0.07))
+            box = (rng.normal(0, 1.6), rng.normal(0, 2.4), rng.normal(1, 0.045))
             cover = str(rng.choice(list(_COVERS), p=list(_COVERS.values())))
             where = (place + rng.normal(0, 0.04)) % 1
             pose = tuple(rng.random(3).tolist())
             shots.append(Shot(camera, yaw, rng.random(), pose, box, where, cover, int(rng.integers(2**31))))
     return shots
 
-# %% ../nbs/01a_people.ipynb #e40fe5ff
+# %% ../nbs/01a_people.ipynb #d47298f0
 AGES = {  # height, head, width, stoop
-    "young": (0.70, 0.215, 1.02, 0.0),
-    "teenager": (1.00, 0.156, 0.92, 0.0),
-    "adult": (1.00, 0.142, 1.12, 0.0),
-    "old": (0.92, 0.150, 1.04, 0.2),
+    "young": (0.68, 0.230, 1.05, 0.0),
+    "teenager": (1.00, 0.168, 0.97, 0.0),
+    "adult": (1.00, 0.150, 1.24, 0.0),
+    "old": (0.92, 0.160, 1.10, 0.2),
 }
-GENDERS = {"male": (0.118, 0.086, 1.0), "female": (0.096, 0.100, 0.86)}  # shoulders, hips, limbs
+GENDERS = {"male": (0.124, 0.084, 1.0), "female": (0.092, 0.104, 0.82)}  # shoulders, hips, limbs
 Point = tuple[float, ...]  # u, y, f
 
 
@@ -270,9 +270,9 @@ class Body:
     def __init__(self, person: Person, shot: Shot):
         self.look, self.shot = person.look, shot
         tall, head, wide, self.stoop = AGES[person.attributes["age"]]
-        height = 112 * tall * (0.96 + 0.06 * self.look["height"])
+        height = 114 * tall * (0.96 + 0.06 * self.look["height"])
         self.head = head * height * (0.48 + 0.04 * self.look["head"])  # its radius
-        self.size, self.wide = height - 2 * self.head, wide * height * (0.88 + 0.24 * self.look["build"])
+        self.size, self.wide = height - 2 * self.head, wide * height * (0.90 + 0.20 * self.look["build"])
         self.shoulder, self.hip, self.limb = (self.wide * x for x in GENDERS[person.attributes["gender"]])
         self.cos, self.sin = cos(radians(shot.yaw)), sin(radians(shot.yaw))
         self.near, self.hand = (1 if self.sin < 0 else -1), (1 if self.look["side"] > 0.5 else -1)
@@ -299,13 +299,13 @@ class Body:
         f += self.stoop * max(0, y - self.crotch)
         return 32 + u * self.cos + f * self.sin, 121 - y + 0.14 * (f * self.cos - u * self.sin)
 
-# %% ../nbs/01a_people.ipynb #0dd805ca
+# %% ../nbs/01a_people.ipynb #c15de449
 VARIANTS = {
     "fit": ("slim", "wide"),
     "sock": ("short_sock", "long_sock"),
-    "print": ("plain", "plain", "logo", "logo", "band", "yoke", "hem", "zip", "number"),
+    "print": ("plain", "plain", "plain", "logo", "logo", "band", "yoke", "hem", "zip", "number"),
     "cut": ("crop", "crop", "full", "full", "bun"),
-    "tail": ("ponytail", "loose", "loose"),
+    "tail": ("ponytail", "loose", "loose", "loose"),
     "face": ("beard", "bare", "bare", "bare", "bare", "bare", "bare", "shades"),
     "bag_shape": ("tall", "flat"),
     "hat_shape": ("cap", "sunhat", "beanie"),
