@@ -23,7 +23,7 @@ from .data import ANNOTATION_COLUMNS, ATTRIBUTES, NAMES, to_annotations
 from .pedestrians import figure, paint
 from .people import Person, Shot, make_people, mix, stranger, take_shots
 
-# %% ../nbs/02_minimarket.ipynb #f0e6bcf4
+# %% ../nbs/02_minimarket.ipynb #ba8a6715
 class Camera(NamedTuple):
     "A place, a light and a lens."
 
@@ -39,9 +39,9 @@ class Camera(NamedTuple):
 
 CAMERAS = {
     1: Camera((1.02, 1.00, 0.95), 1.00, 0.00, 0.35, 4, "#7c9660", 34, "#bcb8b0"),
-    2: Camera((0.82, 0.87, 0.98), 1.00, 0.00, 0.50, 5, "#3e424a", 66, "#a4a29e"),
+    2: Camera((0.88, 0.93, 1.04), 1.00, 0.00, 0.50, 5, "#3e424a", 66, "#a4a29e"),
     3: Camera((1.10, 0.98, 0.84), 0.95, 0.00, 0.45, 4, "#9e6854", 50, "#cec2aa"),
-    4: Camera((0.86, 0.90, 0.94), 0.95, 0.07, 0.60, 5, "#96a0a6", 30, "#707276"),
+    4: Camera((0.92, 0.95, 0.98), 0.95, 0.05, 0.55, 5, "#96a0a6", 30, "#707276"),
     5: Camera((1.02, 0.94, 0.74), 1.05, 0.00, 0.50, 5, "#d6ceba", 58, "#a6a092"),
     6: Camera((0.84, 0.98, 0.82), 1.05, 0.00, 0.40, 4, "#466240", 40, "#96886c"),
 }

@@ -60,7 +60,7 @@ def joints(
         "cross": ((-side * 0.5 * body.shoulder, body.top + 2, 0), head, head),
     }
 
-# %% ../nbs/01b_pedestrians.ipynb #28830d9e
+# %% ../nbs/01b_pedestrians.ipynb #48ece8d9
 FIGURE = """
 = leg
 leg   | skin   |                 | limb  | hip 1.25, knee .9, foot .6
@@ -83,6 +83,7 @@ lower | lower  | clothes=dress down=short wide | rings | body .03 .104 .085, bod
 lower | lower  | clothes=dress down=long slim | rings | body .03 .104 .085, body -.39 .13 .15, body -.41 .11 .13
 lower | lower  | clothes=dress down=long wide | rings | body .03 .104 .085, body -.39 .17 .18, body -.41 .15 .16
 lower | lower2 | clothes=dress lower2        | band  | .4 .7
+lower | white  | clothes=dress               | band  | .8 .95
 = trunk
 torso | upper  | gender=male | rings | body .435 .055 .03, body .415 .1 .056, body .375 .124 .072, body .26 .104 .074, body .16 .09 .07, body .03 .09 .084
 torso | upper  | gender=female | rings | body .435 .043 .03, body .415 .074 .056, body .375 .092 .07, body .26 .077 .086 .014, body .16 .062 .062, body .03 .106 .086
@@ -113,12 +114,12 @@ bag | bag- | tall | rings | side 10 4.5 8, side 1 3 5.5
 bag | bag  | flat | rings | side 8 5 10, side -8 6 11.5
 bag | bag- | flat | rings | side 8 5 10, side 0 3.5 7
 = backpack
-backpack | bag  | pack tall | rings | back .03 .07 .04 -.05, back -.02 .1 .065 -.065, back -.27 .12 .08 -.08, back -.34 .1 .07 -.07
-backpack | bag  | pack flat | rings | back .02 .09 .05 -.055, back -.04 .125 .085 -.085, back -.21 .135 .1 -.1, back -.28 .11 .08 -.08
-backpack | bag- | back      | rings | back -.16 .075 0 -.12, back -.26 .075 0 -.12
-backpack | bag+ | back      | rings | back -.05 .06 0 -.12, back -.075 .06 0 -.12
+backpack | pack  | pack tall | rings | back .03 .07 .04 -.05, back -.02 .1 .065 -.065, back -.27 .12 .08 -.08, back -.34 .1 .07 -.07
+backpack | pack  | pack flat | rings | back .02 .09 .05 -.055, back -.04 .125 .085 -.085, back -.21 .135 .1 -.1, back -.28 .11 .08 -.08
+backpack | pack- | back      | rings | back -.16 .075 0 -.12, back -.26 .075 0 -.12
+backpack | pack+ | back      | rings | back -.05 .06 0 -.12, back -.075 .06 0 -.12
 = strap
-backpack | bag- | pack !back | limb | yoke 0 0 -1 1.1, yoke 0 -9 8 1.1, yoke 0 -26 -6 1.1
+backpack | pack- | pack !back | limb | yoke 0 0 -1 1.1, yoke 0 -9 8 1.1, yoke 0 -26 -6 1.1
 = head
 head | skin- |              | limb | head 0 -1.5 0 .5, head 0 -.6 0 .45
 head | skin  |              | limb | head 0 .1 0 .84, head 0 -.2 0 .8
