@@ -80,7 +80,7 @@ def learning_rate(
     fall = 0.5 * (1 + math.cos(math.pi * t / config.epochs)) if config.schedule == "cosine" else 1.0
     return config.lr * rise * fall
 
-# %% ../nbs/12_learning.ipynb #7e8fd293
+# %% ../nbs/12_learning.ipynb #b98adad6
 @dataclass
 class State:
     "What changes during a training."
@@ -103,7 +103,7 @@ class State:
             {"params": list(model.parameters()), "weight_decay": config.weight_decay, "speed": 1.0},
             {"params": list(weighting.parameters()), "weight_decay": 0.0, "speed": config.s_speed},
         ]
-        return cls(config, model, weighting, torch.optim.Adam(groups, lr=config.lr), [])
+        return cls(config, model, weighting, torch.optim.Adam(groups, lr=config.lr, fused=True), [])
 
     def losses(
         self,
