@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PIP_CONSTRAINT := constraints.txt
 export PIP_BUILD_CONSTRAINT := constraints.txt
 
-.PHONY: help install course test test-all lab export format constraints clean
+.PHONY: help install course test test-all lab bench export format constraints clean
 
 help:  ## list the targets (what `make` alone does)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s%s\n", $$1, $$2}' Makefile
@@ -29,14 +29,17 @@ test-all: install  ## the same and the long tests
 lab: install  ## the lessons in JupyterLab
 	$(BIN)/jupyter lab nbs
 
+bench: install  ## measure against peers, plain versions and limits: bench/results.md; an hour, on an idle machine
+	$(BIN)/python bench/run.py --big
+
 export: install  ## after editing a lesson: the package and README.md from the notebooks, notebooks clean
 	$(BIN)/nbdev_export
 	$(BIN)/nbdev_clean
 	$(BIN)/python tools/readme.py
 
 format: install  ## ruff's fixes and layout, in lessons and tests
-	$(BIN)/ruff check --fix nbs tests tools setup.py
-	$(BIN)/ruff format nbs tests tools setup.py
+	$(BIN)/ruff check --fix nbs tests tools bench setup.py
+	$(BIN)/ruff format nbs tests tools bench setup.py
 
 constraints:  ## resolve constraints.txt after a change in settings.ini; needs uv; keeps pins that still fit
 	uv pip compile -q --universal --python-version 3.11 --extra dev pyproject.toml \

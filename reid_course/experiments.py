@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['RETRIEVAL', 'DEMO_IDENTITIES', 'DEMO', 'THREE_MODELS', 'ABLATIONS', 'colour_histogram', 'baselines', 'record',
-           'machine', 'read_records', 'table1', 'table2', 'spread', 'figure_curves', 'figure_attributes', 'compare',
-           'tell_epoch', 'estimate_seconds']
+           'machine', 'read_records', 'table1', 'table2', 'spread', 'overview', 'gain', 'figure_curves',
+           'figure_attributes', 'compare', 'tell_epoch', 'estimate_seconds']
 
 # %% ../nbs/13_reproduction.ipynb #730120ec
 import json
@@ -66,11 +66,12 @@ def baselines(
 RETRIEVAL = ("mAP", "rank1", "mAP_cross_camera", "rank1_cross_camera")
 "The scores of Table 2."
 
-# %% ../nbs/13_reproduction.ipynb #ccd54afe
+# %% ../nbs/13_reproduction.ipynb #db0cdd73
 def record(
     run: str | Path,  # a finished run folder
     dataset: str,  # what it was trained on, in words
-) -> dict:  # dataset, config, machine, log, best_epoch, best, last, MFC
+    variant: str = "",  # what was tried, in words; empty: the model's name
+) -> dict:  # dataset, variant, config, machine, log, best_epoch, best, last, MFC
     "What is worth keeping of a run. Holds no path and no image."
     run = Path(run)
     require(
@@ -79,9 +80,9 @@ def record(
     )
     config = json.loads((run / "config.json").read_text())
     log = pd.read_csv(run / "log.csv").to_dict(orient="records")
-    return {"dataset": dataset, "config": config, "machine": machine(), "log": log} | json.loads(
-        (run / "metrics.json").read_text()
-    )
+    named = {"dataset": dataset, "variant": variant or config["model"]}
+    measured = {"config": config, "machine": machine(), "log": log}
+    return named | measured | json.loads((run / "metrics.json").read_text())
 
 
 def machine() -> dict[str, str | int | bool]:
@@ -154,6 +155,34 @@ def spread(
         return scores.iloc[0].map("{:.1f}".format)
     return pd.Series({c: f"{scores[c].mean():.1f} ± {scores[c].std():.1f}" for c in columns})
 
+# %% ../nbs/13_reproduction.ipynb #19f3894b
+def overview(
+    records: Sequence[dict],  # with their `variant`
+) -> pd.DataFrame:  # a row per variant; columns method, seeds, and the scores in words, percent
+    "Scores of several variants over their seeds, the three models first."
+    guess = np.mean([r["MFC"]["average"] for r in records])
+    rows = [{"method": "most frequent class", "accuracy": f"{100 * guess:.1f}"}]
+    found = dict.fromkeys(r["variant"] for r in records)
+    for variant in sorted(found, key=[*MODELS, *(v for v in found if v not in MODELS)].index):
+        own = [r for r in records if r["variant"] == variant]
+        rows.append({"method": MODELS.get(variant, variant), "seeds": str(len(own))} | dict(spread(own)))
+    columns = ["method", "seeds", "accuracy", *RETRIEVAL]
+    return pd.DataFrame(rows, columns=columns).replace("nan ± nan", "–").fillna("–")
+
+
+def gain(
+    records: Sequence[dict],  # of one variant, a seed each
+    base: Sequence[dict],  # of another
+    column: str = "accuracy",  # of the best epoch
+) -> str:  # "+1.2 ± 0.4", in points; says when it is within noise, or when there is too little to tell
+    "The difference of two means with its standard error."
+    a, b = (100 * np.array([r["best"][column] for r in some], dtype=float) for some in (records, base))
+    if min(len(a), len(b)) < 2:
+        return f"{a.mean() - b.mean():+.1f} (one seed: may be noise)"
+    error = float(np.hypot(a.std(ddof=1) / len(a) ** 0.5, b.std(ddof=1) / len(b) ** 0.5))
+    noise = " (within noise)" if abs(a.mean() - b.mean()) < 2 * error else ""
+    return f"{a.mean() - b.mean():+.1f} ± {error:.1f}{noise}"
+
 # %% ../nbs/13_reproduction.ipynb #b5dc0a9c
 def figure_curves(
     logs: dict[str, pd.DataFrame],  # by title: the log of a run
@@ -214,11 +243,11 @@ def figure_attributes(
     axis.legend(frameon=False, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1))
     return figure
 
-# %% ../nbs/13_reproduction.ipynb #f2a50392
+# %% ../nbs/13_reproduction.ipynb #42b07cab
 DEMO_IDENTITIES = 180
 DEMO: dict[str, Any] = {
     **{"epochs": 5, "p": 32, "k": 2, "size": (64, 32), "weights": None, "weight_decay": 0.0},
-    **{"lr": 2e-3, "schedule": "cosine", "warmup": 1.0, "s_speed": 20.0},
+    **{"lr": 2e-3, "schedule": "cosine", "warmup": 1.0, "s_speed": 20.0, "split_seed": 9},
 }
 "What `reid-course demo` trains with."
 

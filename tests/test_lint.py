@@ -65,8 +65,8 @@ def faults(
 @pytest.mark.parametrize(
     "command",
     [
-        "ruff check nbs tests tools setup.py",
-        "ruff format --check nbs tests tools setup.py",
+        "ruff check nbs tests tools bench setup.py",
+        "ruff format --check nbs tests tools bench setup.py",
         f"ty check --python {sys.prefix} reid_course",
     ],
     ids=lambda command: " ".join(command.split()[:2]),

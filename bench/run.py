@@ -1,0 +1,190 @@
+"""Measure this project, its peers, plain versions and the limits: python bench/run.py [--big] [--only TEXT]
+
+Writes bench/results.json, and bench/results.md from it. Every figure comes from processes of its own, one after the
+other; peers are installed into environments of their own beneath bench/.envs, which git ignores.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+from cases import CASES  # noqa: E402
+
+ROUNDS = 3
+BIG = "evaluate_embeddings, 100,000 × 1,000,000/reid_course"
+TWO_THREADS = ("training", "extraction", "matrix", "evaluate_embeddings, 100,000")
+TORCH = ["torch==2.14.1", "torchvision==0.29.1"]
+PEERS = {  # pip's arguments, call by call; a peer runs the cases whose name contains its own
+    "pytorch-metric-learning": [["pytorch-metric-learning==2.9.0", *TORCH]],
+    "torchreid": [  # the second line is what it imports and does not ask for
+        ["torchreid==0.2.5", *TORCH, "numpy<2"],
+        [
+            "scipy",
+            "pandas",
+            "opencv-python-headless",
+            "gdown",
+            "tensorboard",
+            "huggingface-hub",
+            "setuptools<81",
+        ],
+    ],
+    "fastreid": [  # it asks for torch 1.13, which this Python cannot have
+        ["--no-deps", "fastreid==1.4.0"],
+        [
+            *TORCH,
+            "numpy<2",
+            "cython<3",
+            "setuptools<81",
+            "scikit-learn",
+            "faiss-cpu",
+            "opencv-python-headless",
+        ],
+        ["tabulate", "tensorboard", "termcolor", "yacs"],
+    ],
+    "open-metric-learning": [["open-metric-learning==4.0.0", *TORCH]],
+}
+GROWTH = {  # what grows, through which numbers
+    "evaluate_embeddings/reid_course": ("gallery images, 300 queries", (1_000, 10_000, 100_000, 1_000_000)),
+    "re_rank/reid_course": ("images", (2_500, 5_000, 10_000, 20_000)),
+    "triplet loss, growth/reid_course": ("images a batch, K4", (64, 128, 256, 512)),
+    "training step, ResNet/reid_course": ("height of the images", (64, 96, 128, 192)),
+}
+QUOTED = [  # measured on 2 cores with AMX, November 2026, elsewhere; not installable from the registry
+    ("evaluate_retrieval", "torchreid, Cython (quoted)", 2.6, 869),
+    ("re_rank", "torchreid (quoted)", 121, 8499),
+]
+
+
+def environment(
+    peer: str,  # one of PEERS, or "" for this project
+) -> str:  # its Python
+    "An environment of a peer's own, made when it is not there yet."
+    if not peer:
+        return sys.executable
+    folder = HERE / ".envs" / peer
+    python = folder / "bin" / "python"
+    if not (folder / "made").exists():
+        print(f"installing {peer} into {folder.relative_to(HERE.parent)}", flush=True)
+        clean = {k: v for k, v in os.environ.items() if not k.endswith("CONSTRAINT")}
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+        for arguments in PEERS[peer]:
+            subprocess.run([python, "-m", "pip", "install", "-qq", *arguments], check=True, env=clean)
+        if peer == "fastreid":
+            build = "from fastreid.evaluation.rank_cylib import compile_helper as c; c()"
+            path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
+            subprocess.run([python, "-c", build], check=True, env=clean | {"PATH": path})
+        (folder / "made").touch()
+    return str(python)
+
+
+def measure(
+    name: str,  # of a case
+    number: int | None = None,  # for growth
+    rounds: int = ROUNDS,  # processes
+) -> dict:  # seconds and MiB; or why there are none
+    "Several processes of one case; the best, and how far they lie apart."
+    peer = next((peer for peer in PEERS if peer in name.split("/")[1]), "")
+    threads = "2" if name.startswith(TWO_THREADS) else "1"
+    command = [
+        environment(peer),
+        str(HERE / "measure.py"),
+        name,
+        threads,
+        "3",
+        *([str(number)] if number else []),
+    ]
+    runs = []
+    for _ in range(rounds):
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            return {"failed": (done.stderr.strip().splitlines() or ["no message"])[-1][:200]}
+        runs.append(json.loads(done.stdout.splitlines()[-1]))
+        if runs[0]["wall"] > 60:
+            break  # one is enough of what takes so long
+    column = {key: [run[key] for run in runs] for key in ("cpu", "wall", "extra")}
+    return {
+        **{"cpu": min(column["cpu"]), "wall": min(column["wall"]), "extra": max(column["extra"])},
+        **{
+            "spread": max(column["cpu"]) / min(column["cpu"]) - 1,
+            "processes": len(runs),
+            "threads": int(threads),
+        },
+        **({"made": runs[0]["made"]} if runs[0]["made"] else {}),
+    }
+
+
+def grow() -> dict:
+    "How the cost grows, with the exponent of a fitted power of the two largest thirds."
+    found = {}
+    for name, (what, numbers) in GROWTH.items():
+        print(f"growth of {name}", flush=True)
+        seconds = [measure(name, n, rounds=1)["cpu"] for n in numbers]
+        exponent = float(np.polyfit(np.log(numbers[1:]), np.log(seconds[1:]), 1)[0])
+        found[name.split("/")[0]] = {"what": what, "numbers": numbers, "cpu": seconds, "exponent": exponent}
+    return found
+
+
+def operations() -> dict[str, int]:
+    "What one image costs in each model, forward, in multiplications and additions."
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from reid_course.model import MODELS, build_model
+
+    counts = {}
+    for model in MODELS:
+        with FlopCounterMode(display=False) as counter, torch.inference_mode():
+            build_model(model).eval()(torch.zeros(1, 3, 128, 64))
+        counts[model] = counter.get_total_flops()
+    return counts
+
+
+def machine() -> dict:
+    "Where this was measured."
+    from reid_course.experiments import machine as of_the_course
+
+    here = of_the_course()
+    return {key: here[key] for key in ("processor", "torch", "amx_bf16", "avx512_bf16", "commit")} | {
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "date": datetime.date.today().isoformat(),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--big", action="store_true", help="also 100,000 × 1,000,000: a quarter of an hour")
+    parser.add_argument(
+        "--only", default="", help="only cases whose name contains this; the others keep their figures"
+    )
+    options = parser.parse_args()
+    file = HERE / "results.json"
+    results = json.loads(file.read_text()) if file.exists() else {"cases": {}, "growth": {}}
+    for name in CASES:
+        if (
+            name.split("/")[0].endswith("growth")
+            or options.only not in name
+            or (name == BIG and not options.big)
+        ):
+            continue
+        print(name, flush=True)
+        results["cases"][name] = measure(name)
+        print("  ", results["cases"][name], flush=True)
+    if not options.only or options.only == "growth":
+        results["growth"] = grow()
+    results |= {"machine": machine(), "operations": operations()}
+    file.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+    subprocess.run([sys.executable, str(HERE / "table.py")], check=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""Write bench/results.md from bench/results.json: python bench/table.py"""
+
+import json
+from pathlib import Path
+
+from run import QUOTED
+
+HERE = Path(__file__).parent
+
+
+def rows(cases: dict) -> dict[str, dict[str, dict]]:
+    "Cases by row of the table, then by who."
+    found: dict[str, dict[str, dict]] = {}
+    for name, figures in cases.items():
+        row, who = name.split("/", 1)
+        found.setdefault(row, {})[who] = figures
+    for row, who, cpu, extra in QUOTED:
+        found.setdefault(row, {})[who] = {"cpu": cpu, "extra": extra}
+    return found
+
+
+def seconds(value: float) -> str:
+    "In a unit that reads well."
+    return f"{1000 * value:.2f} ms" if value < 0.1 else f"{value:.2f} s"
+
+
+class Figures:
+    "The figures of the cases, NaN where there are none, so that nothing holds by default."
+
+    def __init__(self, results: dict):
+        self.cases, self.operations = results["cases"], results["operations"]
+
+    def __call__(self, row: str, who: str = "reid_course", key: str = "cpu") -> float:
+        return self.cases.get(f"{row}/{who}", {}).get(key, float("nan"))
+
+
+Goal = tuple[str, str, str, bool]  # what, what was to be reached, what was found, whether it was
+
+
+def cost(figures: Figures, row: str, most_s: float, most_mib: float = float("inf")) -> Goal:
+    "So many seconds, and so much memory."
+    s, mib = figures(row), figures(row, key="extra")
+    asked = f"≤ {seconds(most_s)}" + (f", ≤ {most_mib:.0f} MiB" if most_mib < float("inf") else "")
+    return row, asked, f"{seconds(s)}, {mib:.1f} MiB", s <= most_s and mib <= most_mib
+
+
+def ratio(row: str, found: float, asked: str, least: float = 0.0, most: float = float("inf")) -> Goal:
+    "So many times something else."
+    return row, asked, f"{found:.2f} ×", least <= found <= most
+
+
+def heads(figures: Figures, model: str, title: str) -> Goal:
+    "What the heads add to a step, beside what their operations would cost at the pace of the ResNet's."
+    base = figures("training step, ResNet", key="wall")
+    added = figures(f"training step, {title}", key="wall") / base - 1
+    operations = figures.operations[model] / figures.operations["resnet"] - 1
+    row = f"training step, {title} beyond ResNet ({100 * added:+.0f} % time, {100 * operations:+.0f} % operations)"
+    return ratio(row, added / operations, "≤ 1.5 × the operations", most=1.5)
+
+
+def goals(figures: Figures) -> list[Goal]:
+    "What was to be reached, what was found, and whether it was."
+    nchw, step = "fp32, NCHW: what every peer runs", figures("training step, ResNet", key="wall")
+    faster = {
+        row: figures(row, nchw, "wall") / figures(row, key="wall")
+        for row in ("training step, ResNet", "extraction, 128 images")
+    }
+    feed = step / 64 / (figures("input, 256 images", "reid_course, from files") / 256)
+    draw = figures("MiniMarket, 40 people", key="made") / figures("MiniMarket, 40 people")
+    start = figures("start", "import reid_course.data") / figures("start", "import pandas")
+    say = figures("start", "reid-course --help")
+    big = figures("evaluate_embeddings, 100,000 × 1,000,000", key="extra")
+    return [
+        cost(figures, "evaluate_retrieval", 0.45, 32),
+        cost(figures, "evaluate_embeddings", 1.0, 128),
+        ("evaluate_embeddings, 100,000 × 1,000,000", "≤ 128 MiB", f"{big:.1f} MiB", big <= 128),
+        cost(figures, "re_rank", 25, 2560),
+        cost(figures, "triplet loss, all, P32K8", 0.008, 40),
+        cost(figures, "triplet loss, all, P32K16", 0.060),
+        cost(figures, "triplet loss, hard, P32K8", 0.003),
+        *(ratio(row, found, "≥ 3 × fp32 NCHW", least=3) for row, found in faster.items()),
+        ratio("input, decoded and varied on one core", feed, "≥ 10 × the training step's images", least=10),
+        heads(figures, "convhead", "ConvHead"),
+        heads(figures, "sa", "SA"),
+        ("MiniMarket, one core", "≥ 300 images/s", f"{draw:.0f} images/s", draw >= 300),
+        ratio("import reid_course.data", start, "≤ 1.2 × import pandas", most=1.2),
+        ("reid-course --help", "≤ 0.50 s", seconds(say), say <= 0.5),
+    ]
+
+
+def introduction(m: dict) -> list[str]:
+    "Where the figures come from and how to read them."
+    fast = "AMX" if m["amx_bf16"] else "AVX512-BF16" if m["avx512_bf16"] else "no bf16 units"
+    return [
+        "# Measured",
+        "",
+        f"`make bench` wrote this page on {m['date']}: {m['processor']}, {m['cores']} cores, {fast}, "
+        f"Python {m['python']}, torch {m['torch']}.",
+        "",
+        "Seconds are CPU seconds of the best call in three processes, on one thread; the network's rows use two "
+        "threads and tell the time that passed. MiB are what a call takes beyond its input, at its peak. *Spread* is "
+        "how far the slowest of the processes lies above the fastest. Figures marked as quoted were measured "
+        "elsewhere, with what the package registry does not have.",
+        "",
+    ]
+
+
+def section(row: str, cases: dict[str, dict]) -> list[str]:
+    "One table: everybody at the same task, the fastest first."
+    own = next((f for who, f in cases.items() if who.startswith("reid_course") and "cpu" in f), {})
+    key = "wall" if own.get("threads") == 2 else "cpu"
+    lines = ["", f"## {row[0].upper() + row[1:]}", "", "| | seconds | × ours | extra MiB | spread |"]
+    lines += ["| --- | --: | --: | --: | --: |"]
+    for who, f in sorted(cases.items(), key=lambda item: item[1].get(key, item[1].get("cpu", 1e9))):
+        if "failed" in f:
+            lines.append(f"| {who} | did not run: {f['failed']} | | | |")
+            continue
+        value = f.get(key, f["cpu"])
+        times = f"{value / own[key]:.2f}" if own else ""
+        spread = f"{100 * f['spread']:.0f} %" if f.get("processes", 1) > 1 else "–"
+        lines.append(f"| {who} | {seconds(value)} | {times} | {f['extra']:.1f} | {spread} |")
+    return lines
+
+
+def growing(growth: dict[str, dict]) -> list[str]:
+    "How the cost of a function grows."
+    lines = [
+        "",
+        "## How the cost grows",
+        "",
+        "| | in | CPU seconds | exponent |",
+        "| --- | --- | --- | --: |",
+    ]
+    for row, g in growth.items():
+        points = ", ".join(f"{n:,}: {seconds(s)}" for n, s in zip(g["numbers"], g["cpu"], strict=True))
+        lines.append(f"| {row} | {g['what']} | {points} | {g['exponent']:.2f} |")
+    return lines
+
+
+def main() -> None:
+    results = json.loads((HERE / "results.json").read_text())
+    lines = [*introduction(results["machine"]), "## What was to be reached", ""]
+    lines += ["| | to reach | found | |", "| --- | --- | --- | --- |"]
+    for what, asked, found, holds in goals(Figures(results)):
+        lines.append(f"| {what} | {asked} | {found} | {'holds' if holds else '**falls short**'} |")
+    for row, cases in rows(results["cases"]).items():
+        lines += section(row, cases)
+    (HERE / "results.md").write_text("\n".join(lines + growing(results["growth"])) + "\n")
+
+
+if __name__ == "__main__":
+    main()
