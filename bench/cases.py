@@ -22,6 +22,14 @@ def case(row: str, who: str) -> Callable:
     return enter
 
 
+def old_names() -> None:
+    "fastreid 1.4.0 takes a name from where Python had it before 3.10; without this it cannot be imported."
+    import collections
+    import collections.abc
+
+    collections.Mapping = collections.abc.Mapping
+
+
 def people(n_query: int = 3368, n_gallery: int = 15913, ids: int = 750) -> tuple[np.ndarray, ...]:
     "Identities and cameras as Market-1501 has them: query pids, gallery pids, query and gallery cameras."
     rng = np.random.default_rng(0)
@@ -100,6 +108,7 @@ def _():
 
 @case("evaluate_retrieval", "fastreid, Cython")
 def _():
+    old_names()
     from fastreid.evaluation.rank import IS_CYTHON_AVAI, evaluate_rank
 
     if not IS_CYTHON_AVAI:
@@ -202,6 +211,7 @@ def _():
 
 @case("re_rank", "fastreid")
 def _():
+    old_names()
     from fastreid.evaluation.rerank import re_ranking
 
     d = _three_distances()
@@ -339,6 +349,7 @@ def _():
 
 @case(HARD, "fastreid")
 def _():
+    old_names()
     from fastreid.modeling.losses.triplet_loss import triplet_loss
 
     return forward_backward(lambda x, pids: triplet_loss(x, pids, 0.3, False, True), 32, 8)

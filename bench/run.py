@@ -78,10 +78,9 @@ def environment(
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
         for arguments in PEERS[peer]:
             subprocess.run([python, "-m", "pip", "install", "-qq", *arguments], check=True, env=clean)
-        if peer == "fastreid":
-            build = "from fastreid.evaluation.rank_cylib import compile_helper as c; c()"
-            path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
-            subprocess.run([python, "-c", build], check=True, env=clean | {"PATH": path})
+        for extension in folder.glob("lib/*/site-packages/fastreid/evaluation/rank_cylib"):
+            build = [python, "setup.py", "-q", "build_ext", "--inplace"]
+            subprocess.run(build, cwd=extension, check=True, env=clean, stdout=subprocess.DEVNULL)
         (folder / "made").touch()
     return str(python)
 

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Config', 'learning_rate', 'State', 'run_epoch']
 
-# %% ../nbs/11a_learning.ipynb #e35419ca
+# %% ../nbs/11a_learning.ipynb #3a94ab56
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,17 +13,18 @@ from dataclasses import dataclass
 import pandas as pd
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from .core import ReidError, progress, require
 from .data import attribute_targets
-from .heads import attribute_loss
-from .images import Images, augment, to_input
+from .heads import attribute_loss, class_weights, identity_loss
+from .images import Images, augment, erase, to_input
 from .model import ReidModel, autocast, build_model
 from .sampling import PKBatchSampler
 from .triplet import triplet_loss
 from .uncertainty import UncertaintyWeighting
 
-# %% ../nbs/11a_learning.ipynb #feaac534
+# %% ../nbs/11a_learning.ipynb #c58f454d
 @dataclass(frozen=True)
 class Config:
     "Everything that decides the outcome of a training, but the data."
@@ -52,6 +53,13 @@ class Config:
     s_speed: float = 1.0  # s_ar and s_id learn at this many times the learning rate
     weight_decay: float = 5e-4  # of the network's weights; never of s_ar and s_id
     precision: str = "auto"  # "auto", "bf16" or "fp32"
+    erase: float = 0.0  # share of the images in which a rectangle is hidden
+    balance: float = 0.0  # power of the class weights: the higher, the more a rare answer counts
+    identity: float = 0.0  # weight of the identity classifier's loss beside the triplet loss
+    smoothing: float = 0.1  # label smoothing of that loss
+    neck: bool = False  # BNNeck
+    ema: float = 0.0  # share of the old in the moving average of the weights, a step; 0: no average
+    flip: bool = False  # judge an image together with its mirror image
 
     def check(self) -> None:
         "`ReidError` for what no part of the network would notice itself."
@@ -62,11 +70,15 @@ class Config:
             f"schedule {self.schedule!r}; expected constant or cosine",
         )
 
-    def network(self) -> ReidModel:
+    def network(
+        self,
+        identities: int = 0,  # people of the training
+    ) -> ReidModel:
         "The network that this configuration describes, with its first weights."
         torch.manual_seed(self.seed)
-        names = ("model", "tasks", "weights", "depth", "strides", "pooling", "layer", "dim", "size")
-        model = build_model(**{name: getattr(self, name) for name in names})
+        names = "model tasks weights depth strides pooling layer dim size neck flip"
+        options = {name: getattr(self, name) for name in names.split()}
+        model = build_model(**options, identities=identities if self.identity > 0 else 0)
         model.precision = self.precision
         return model
 
@@ -80,7 +92,7 @@ def learning_rate(
     fall = 0.5 * (1 + math.cos(math.pi * t / config.epochs)) if config.schedule == "cosine" else 1.0
     return config.lr * rise * fall
 
-# %% ../nbs/11a_learning.ipynb #b98adad6
+# %% ../nbs/11a_learning.ipynb #3238714d
 @dataclass
 class State:
     "What changes during a training."
@@ -90,20 +102,37 @@ class State:
     weighting: UncertaintyWeighting
     optimizer: torch.optim.Adam
     log: list[dict[str, float]]  # a row an epoch
+    average: AveragedModel | None = None  # of the weights over the steps
+    class_weights: list[Tensor] | None = None  # what a mistake on each class costs
 
     @classmethod
     def new(
         cls,
         config: Config,
         device: torch.device,  # where to train
+        people: pd.DataFrame
+        | None = None,  # the training's table; identities and rare answers are counted in it
     ) -> "State":
         "The state before the first step."
-        model, weighting = config.network().to(device), UncertaintyWeighting(config.form).to(device)
+        identities = 0 if people is None else people.pid.nunique()
+        model, weighting = config.network(identities).to(device), UncertaintyWeighting(config.form).to(device)
         groups = [
             {"params": list(model.parameters()), "weight_decay": config.weight_decay, "speed": 1.0},
             {"params": list(weighting.parameters()), "weight_decay": 0.0, "speed": config.s_speed},
         ]
-        return cls(config, model, weighting, torch.optim.Adam(groups, lr=config.lr, fused=True), [])
+        state = cls(config, model, weighting, torch.optim.Adam(groups, lr=config.lr, fused=True), [])
+        if config.ema > 0:
+            smooth = get_ema_multi_avg_fn(config.ema)
+            state.average = AveragedModel(model, multi_avg_fn=smooth, use_buffers=True)
+        if config.balance > 0 and people is not None:
+            answers = torch.tensor(attribute_targets(people))
+            state.class_weights = [w.to(device) for w in class_weights(answers, config.balance)]
+        return state
+
+    @property
+    def judged(self) -> ReidModel:
+        "The network that is scored and kept: the moving average, if there is one."
+        return self.model if self.average is None else self.average.module  # ty: ignore[invalid-explicit-return]
 
     def losses(
         self,
@@ -111,16 +140,19 @@ class State:
         embeddings: Tensor,  # (n, d)
         targets: Tensor,  # (n, 12)
         pids: Tensor,  # (n,)
-    ) -> tuple[Tensor, Tensor, Tensor]:  # attribute loss, triplet loss, their weighted total; scalars
+        labels: Tensor | None = None,  # (n,) the same people, numbered from 0; None: do not name them
+    ) -> tuple[Tensor, Tensor, Tensor]:  # attribute loss, re-ID loss, their weighted total; scalars
         "The losses of a batch. A task that is not trained has loss 0, and the other counts alone."
-        zero = embeddings.new_zeros(())
-        tasks = self.config.tasks
-        loss_ar = zero if tasks == "reid" else attribute_loss(logits, targets)
-        loss_id = (
-            zero
-            if tasks == "attributes"
-            else triplet_loss(embeddings, pids, self.config.margin, self.config.mining)
-        )
+        config, tasks, head = self.config, self.config.tasks, self.model.embedding
+        loss_ar = loss_id = embeddings.new_zeros(())
+        if tasks != "reid":
+            weights = self.class_weights and [w.to(targets.device) for w in self.class_weights]
+            loss_ar = attribute_loss(logits, targets, weights)
+        if tasks != "attributes":
+            loss_id = triplet_loss(embeddings, pids, config.margin, config.mining)
+            if config.identity > 0 and labels is not None and head is not None:
+                named = identity_loss(head.identify(embeddings), labels, config.smoothing)
+                loss_id = loss_id + config.identity * named
         total = self.weighting(loss_ar, loss_id) if tasks == "both" else loss_ar + loss_id
         return loss_ar, loss_id, total
 
@@ -130,19 +162,22 @@ class State:
         targets: Tensor,  # (n, 12)
         pids: Tensor,  # (n,)
         lr: float,  # learning rate
-    ) -> Tensor:  # (3,) attribute loss, triplet loss, total; on the network's device
+        labels: Tensor | None = None,  # (n,) the same people, numbered from 0
+    ) -> Tensor:  # (3,) attribute loss, re-ID loss, total; on the network's device
         "One step of Adam on one batch."
         for group in self.optimizer.param_groups:
             group["lr"] = lr * group["speed"]
         with autocast(images.device, self.config.precision):
             logits, embeddings = self.model(to_input(images))
-        losses = self.losses(logits, embeddings, targets, pids)
+        losses = self.losses(logits, embeddings, targets, pids, labels)
         self.optimizer.zero_grad()
         losses[-1].backward()
         self.optimizer.step()
+        if self.average is not None:
+            self.average.update_parameters(self.model)
         return torch.stack(losses).detach()
 
-# %% ../nbs/11a_learning.ipynb #3728a55e
+# %% ../nbs/11a_learning.ipynb #520be8fd
 def run_epoch(
     state: State,
     images: Images,  # of the training people
@@ -155,12 +190,16 @@ def run_epoch(
     sampler.set_epoch(epoch)
     chance = torch.Generator().manual_seed(config.seed * 1_000_003 + epoch)
     take = _fetcher(images, device)
-    targets, pids = (torch.tensor(x, device=device) for x in (attribute_targets(frame), frame.pid.to_numpy()))
+    known = attribute_targets(frame), frame.pid.to_numpy(), frame.pid.rank(method="dense").to_numpy() - 1
+    targets, pids, labels = (torch.tensor(x, device=device, dtype=torch.int64) for x in known)
     state.model.train()
     losses = []
     for i, rows in enumerate(progress(sampler, f"epoch {epoch + 1}/{config.epochs}", len(sampler))):
         lr, index = learning_rate(config, epoch + i / len(sampler)), torch.tensor(rows, device=device)
-        losses.append(state.step(augment(take(rows), chance), targets[index], pids[index], lr))
+        batch = augment(take(rows), chance)
+        if config.erase > 0:
+            batch = erase(batch, chance, config.erase)
+        losses.append(state.step(batch, targets[index], pids[index], lr, labels[index]))
     table = torch.stack(losses).cpu()
     _require_finite(table, epoch)
     names = ("train_loss_ar", "train_loss_id", "train_total")
@@ -180,7 +219,7 @@ def _require_finite(losses: Tensor, epoch: int) -> None:
     broken = (~losses.isfinite()).nonzero()
     if len(broken):
         batch, task = broken[0].tolist()
-        name = ("attribute loss", "triplet loss", "total loss")[task]
+        name = ("attribute loss", "re-ID loss", "total loss")[task]
         raise ReidError(
             f"epoch {epoch + 1}, batch {batch + 1}: the {name} is {losses[batch, task]}; expected a finite number: "
             "lower the learning rate; the last good checkpoint is kept"

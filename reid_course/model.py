@@ -24,7 +24,7 @@ from .data import NAMES
 from .heads import ConvHeads, DenseHeads, EmbeddingHead
 from .images import Images, to_input
 
-# %% ../nbs/11_model.ipynb #42dc576b
+# %% ../nbs/11_model.ipynb #c8112442
 class ReidModel(nn.Module):
     "Backbone, attribute heads and embedding head as one network (the report, Figure 5)."
 
@@ -80,11 +80,20 @@ class ReidModel(nn.Module):
 
     def _predict(self, images: np.ndarray) -> list[np.ndarray]:
         "Probabilities of each attribute, then the embeddings, of one batch."
-        device = next(self.parameters()).device
-        with autocast(device, self.precision):
-            logits, embeddings = self(to_input(torch.from_numpy(images).to(device)))
-        outputs = [F.softmax(z.float(), 1) for z in logits]
-        return [x.cpu().numpy() for x in [*outputs, embeddings]]
+        inputs = to_input(torch.from_numpy(images).to(next(self.parameters()).device))
+        outputs = self._look(inputs)
+        if self.config.get("flip"):  # who is mirrored is the same person in the same clothes
+            outputs = [(a + b) / 2 for a, b in zip(outputs, self._look(inputs.flip(3)), strict=True)]
+            if self.embedding is not None and self.embedding.neck is not None:
+                outputs[-1] = F.normalize(outputs[-1])
+        return [x.cpu().numpy() for x in outputs]
+
+    def _look(self, inputs: Tensor) -> list[Tensor]:
+        "Probabilities of each attribute, then the embeddings, of normalised images."
+        with autocast(inputs.device, self.precision):
+            logits, points = self(inputs)
+        searched = points if self.embedding is None else self.embedding.searched(points)
+        return [*(F.softmax(z.float(), 1) for z in logits), searched]
 
 
 def autocast(
@@ -95,7 +104,7 @@ def autocast(
     dtype = pick_precision(device, precision)
     return torch.autocast(device.type, torch.bfloat16, enabled=dtype is torch.bfloat16)
 
-# %% ../nbs/11_model.ipynb #07daf4c6
+# %% ../nbs/11_model.ipynb #eb4b4edb
 MODELS = {"resnet": "ResNet", "convhead": "ConvHead", "sa": "SA"}
 "The report's three models, and their names in its tables."
 TASKS = ("both", "attributes", "reid")
@@ -112,6 +121,9 @@ def build_model(
     layer: str = "layer3",  # whose maps ConvHead and SA read
     dim: int = 256,  # of the embedding
     size: Sequence[int] = (128, 64),  # (height, width) of the images
+    neck: bool = False,  # BNNeck: a batch norm between the triplet loss's point and the searched one
+    identities: int = 0,  # people that the embedding head can name; 0: none
+    flip: bool = False,  # `predict` averages over an image and its mirror image
 ) -> ReidModel:
     "One of the report's networks, or a variant of it."
     require(model in MODELS, f"model {model!r} is unknown; expected {', '.join(MODELS)}")
@@ -127,10 +139,18 @@ def build_model(
         "sa": lambda: SelfAttentionHeads(channels, backbone.width, layer=layer),
     }
     heads = None if tasks == "reid" else make_heads[model]()
-    embedding = None if tasks == "attributes" else EmbeddingHead(backbone.width, dim, norm=model == "resnet")
+    norm = model == "resnet" and not neck  # the neck is a norm already
+    embedding = None if tasks == "attributes" else EmbeddingHead(backbone.width, dim, norm, neck, identities)
     config = {
         **{"model": model, "tasks": tasks, "depth": depth, "strides": strides, "pooling": pooling},
-        **{"layer": layer, "dim": dim, "size": list(size)},
+        **{
+            "layer": layer,
+            "dim": dim,
+            "size": list(size),
+            "neck": neck,
+            "identities": identities,
+            "flip": flip,
+        },
     }
     # convolutions run faster with a pixel's channels side by side
     return ReidModel(backbone, heads, embedding, config).to(memory_format=torch.channels_last)

@@ -91,12 +91,14 @@ def valid_losses(
     names = ("valid_loss_ar", "valid_loss_id", "valid_total")
     return dict(zip(names, torch.stack(losses).detach().mean(0).tolist(), strict=True))
 
-# %% ../nbs/12_training.ipynb #6c228e35
+# %% ../nbs/12_training.ipynb #9abb462f
 def _save(state: State, path: Path) -> None:
     "Write the state as one file."
     tensors = {f"weighting/{name}": x for name, x in state.weighting.state_dict().items()}
     for i, memory in state.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{i}/{name}": x for name, x in memory.items()}
+    if state.average is not None:
+        tensors |= {f"average/{name}": x for name, x in state.average.state_dict().items()}
     texts = {"training": json.dumps({"config": asdict(state.config), "log": state.log})}
     save_model(state.model, path, tensors, texts)
 
@@ -108,11 +110,17 @@ def _restore(state: State, path: Path) -> None:
     load_weights(state.model, tensors, path)
     own = {name: tensors[f"weighting/{name}"] for name in state.weighting.state_dict()}
     state.weighting.load_state_dict(own)
+    if state.average is not None:
+        own = {name: tensors[f"average/{name}"] for name in state.average.state_dict()}
+        state.average.load_state_dict(own)
     memory: dict[int, dict[str, Tensor]] = {}
     for key in (key for key in tensors if key.startswith("optimizer/")):
         _, i, name = key.split("/")
         memory.setdefault(int(i), {})[name] = tensors[key]
     state.optimizer.load_state_dict(state.optimizer.state_dict() | {"state": memory})
+    for parameter, averages in state.optimizer.state.items():  # the fused Adam reads them in the order of
+        for name in ("exp_avg", "exp_avg_sq"):  # the parameter's own memory (channels last), a file has none
+            averages[name] = torch.empty_like(parameter).copy_(averages[name])
     state.log = json.loads(header["training"])["log"]
 
 # %% ../nbs/12_training.ipynb #7405d767
@@ -131,7 +139,7 @@ def best_epoch(
     merits = [merit(row) for row in log]
     return len(log) - 1 if any(map(math.isnan, merits)) else merits.index(max(merits))
 
-# %% ../nbs/12_training.ipynb #e458fd9b
+# %% ../nbs/12_training.ipynb #585db9d5
 def train(
     data: str | Path | Dataset,  # the folder of a data set, or a data set read
     out: str | Path,  # the run folder to make
@@ -164,7 +172,7 @@ def train(
     config.check()
     trained, held = split_identities(data.train, valid, split_seed)
     PKBatchSampler(trained.pid.to_numpy(), p, k)  # refuses p and k before anything is written
-    state = State.new(config, pick_device(device))
+    state = State.new(config, pick_device(device), trained)
     seen = Images(trained.path, config.size)
     unseen = Images(held.path, config.size) if len(held) else None
     _open(state, out, trained, held)
@@ -178,17 +186,19 @@ def train(
 
 def _open(state: State, out: Path, trained: pd.DataFrame, held: pd.DataFrame) -> None:
     "Make the run folder, or take up what is in it."
-    # through JSON and back, so that it compares with what was read
-    config = json.loads(json.dumps(asdict(state.config)))
+    # through JSON and back, so that they compare with what was read
+    config, defaults = (json.loads(json.dumps(asdict(x))) for x in (state.config, Config()))
     people = {
         "train_identities": trained.pid.unique().tolist(),
         "valid_identities": held.pid.unique().tolist(),
     }
     file = out / "config.json"
     if file.exists():
-        found = json.loads(file.read_text())
-        other = [name for name in config if found.get(name) != config[name]]
-        was = f"{other[0]} = {found.get(other[0])!r}, not {config[other[0]]!r}" if other else ""
+        found = defaults | json.loads(
+            file.read_text()
+        )  # an option that is newer than the run had its default
+        other = [name for name in config if found[name] != config[name]]
+        was = f"{other[0]} = {found[other[0]]!r}, not {config[other[0]]!r}" if other else ""
         remedy = "resume with the same options and data, or choose another folder"
         require(not other, f"{out} was begun with {was}; {remedy}")
         same = all(found.get(name) == pids for name, pids in people.items())
@@ -210,7 +220,7 @@ def _one_epoch(
     start = time.perf_counter()
     row = {"epoch": epoch + 1} | run_epoch(state, *trained, epoch)
     if held[0] is not None:
-        probabilities, embeddings = state.model.predict(held[0])
+        probabilities, embeddings = state.judged.predict(held[0])
         row |= valid_losses(state, probabilities, embeddings, held[1])
         row |= attribute_scores(probabilities, held[1]) | retrieval_scores(embeddings, held[1])
     else:
@@ -218,7 +228,7 @@ def _one_epoch(
     row |= {"s_ar": state.weighting.s_ar.item(), "s_id": state.weighting.s_id.item()}
     state.log.append(row | {"seconds": round(time.perf_counter() - start, 2)})
     if best_epoch(state.log) == epoch:
-        save_model(state.model, out / "best.safetensors", metadata={"epoch": str(epoch + 1)})
+        save_model(state.judged, out / "best.safetensors", metadata={"epoch": str(epoch + 1)})
     _save(state, out / "last.safetensors")
     _write_log(state, out)
 
