@@ -28,7 +28,7 @@ from .images import Images
 from .learning import Config, State
 from .model import MODELS
 from .split import split_identities
-from .training import retrieval_scores, score, train
+from .training import retrieval_scores, score, train, write_json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

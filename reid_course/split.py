@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from .core import require
-from .data import ATTRIBUTES
+from .data import ATTRIBUTES, NAMES
 
 # %% ../nbs/03_split.ipynb #847bd930
 def split_identities(
