@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 HERE = Path(__file__).parent
+RESULTS = HERE / "results.json"
 sys.path.insert(0, str(HERE))
 from cases import CASES  # noqa: E402
 
@@ -159,6 +160,11 @@ def machine() -> dict:
     }
 
 
+def save(results: dict) -> None:
+    "Keep what was found so far."
+    RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--big", action="store_true", help="also 100,000 × 1,000,000: a quarter of an hour")
@@ -166,8 +172,7 @@ def main() -> None:
         "--only", default="", help="only cases whose name contains this; the others keep their figures"
     )
     options = parser.parse_args()
-    file = HERE / "results.json"
-    results = json.loads(file.read_text()) if file.exists() else {"cases": {}, "growth": {}}
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"cases": {}, "growth": {}}
     for name in CASES:
         if (
             name.split("/")[0].endswith("growth")
@@ -178,10 +183,11 @@ def main() -> None:
         print(name, flush=True)
         results["cases"][name] = measure(name)
         print("  ", results["cases"][name], flush=True)
+        save(results)  # an hour's figures are not lost with the last one
     if not options.only or options.only == "growth":
         results["growth"] = grow()
     results |= {"machine": machine(), "operations": operations()}
-    file.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+    save(results)
     subprocess.run([sys.executable, str(HERE / "table.py")], check=True)
 
 
