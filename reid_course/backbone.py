@@ -33,7 +33,7 @@ class GeneralisedMean(nn.Module):
         # a power needs more precision than bfloat16 has, and no zero under the root
         return maps.float().clamp(min=1e-6).pow(self.p).mean((2, 3)).pow(1 / self.p)
 
-# %% ../nbs/04_backbone.ipynb #b4eb9ea5
+# %% ../nbs/04_backbone.ipynb #6f6248df
 class Backbone(nn.Module):
     "A ResNet without its classifier, giving the output of every stage."
 
@@ -67,6 +67,14 @@ class Backbone(nn.Module):
         features["v"] = maps.mean((2, 3)) if self.pool is None else self.pool(maps)
         return features
 
+    def set_strides(
+        self,
+        strides: str,  # one of `STRIDES`
+    ) -> None:
+        "Change the strides of a network that exists; no parameter depends on them."
+        require(strides in STRIDES, f"strides {strides!r} are unknown; expected {' or '.join(STRIDES)}")
+        self.conv1.stride, self.maxpool.stride = STRIDES[strides]
+
 # %% ../nbs/04_backbone.ipynb #3d971508
 def _imagenet_weights(depth: int) -> dict[str, Tensor]:
     "torchvision's own ImageNet weights, by its own download and cache."
@@ -98,7 +106,7 @@ def _weights_from_file(path: Path) -> dict[str, Tensor]:
             f"{path}: not a readable weights file; expected torchvision's .pth or .safetensors"
         ) from error
 
-# %% ../nbs/04_backbone.ipynb #75674917
+# %% ../nbs/04_backbone.ipynb #0d835201
 _RESNETS = {18: resnet18, 34: resnet34, 50: resnet50, 101: resnet101, 152: resnet152}
 STRIDES = {"reid": ((2, 1), (1, 1)), "imagenet": ((2, 2), (2, 2))}
 "Strides of the first convolution and of the max-pool."
@@ -112,9 +120,7 @@ def resnet_backbone(
 ) -> Backbone:
     "A ResNet backbone with changed strides (the report, section 3). `ReidError` if the weights cannot be had."
     require(depth in _RESNETS, f"depth {depth} is unknown; expected one of {', '.join(map(str, _RESNETS))}")
-    require(strides in STRIDES, f"strides {strides!r} are unknown; expected {' or '.join(STRIDES)}")
     resnet = _RESNETS[depth]()
-    resnet.conv1.stride, resnet.maxpool.stride = STRIDES[strides]
     if weights is not None:
         state = _imagenet_weights(depth) if weights == "imagenet" else _weights_from_file(Path(weights))
         own = resnet.state_dict()
@@ -128,7 +134,9 @@ def resnet_backbone(
         resnet.load_state_dict(
             {key: state[key] for key in own if key in state and not key.startswith("fc.")}, strict=False
         )
-    return Backbone(resnet, pooling)
+    backbone = Backbone(resnet, pooling)
+    backbone.set_strides(strides)
+    return backbone
 
 
 def _shape(state: dict[str, Tensor], key: str) -> tuple[int, ...] | None:

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Config', 'learning_rate', 'State', 'run_epoch']
 
-# %% ../nbs/11a_learning.ipynb #3a94ab56
+# %% ../nbs/11a_learning.ipynb #2395912b
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from .choosing import WATCHED
 from .core import ReidError, progress, require
 from .data import attribute_targets
 from .heads import attribute_loss, class_weights, identity_loss
@@ -24,7 +25,7 @@ from .sampling import PKBatchSampler
 from .triplet import triplet_loss
 from .uncertainty import UncertaintyWeighting
 
-# %% ../nbs/11a_learning.ipynb #c58f454d
+# %% ../nbs/11a_learning.ipynb #372cf62c
 @dataclass(frozen=True)
 class Config:
     "Everything that decides the outcome of a training, but the data."
@@ -60,10 +61,14 @@ class Config:
     neck: bool = False  # BNNeck
     ema: float = 0.0  # share of the old in the moving average of the weights, a step; 0: no average
     flip: bool = False  # judge an image together with its mirror image
+    stock_epochs: int = 0  # so many epochs first at stock strides, the rest at `strides`
+    patience: int = 0  # end when nothing got better for so many epochs; 0: never
+    watch: str = "merit"  # what has to get better: "merit", "accuracy", "mAP" or "valid_total"
 
     def check(self) -> None:
         "`ReidError` for what no part of the network would notice itself."
         require(self.epochs >= 1, f"epochs is {self.epochs}; expected 1 or more")
+        require(self.watch in WATCHED, f"watch {self.watch!r}; expected one of {', '.join(WATCHED)}")
         require(self.lr > 0, f"lr is {self.lr}; expected above 0")
         require(
             self.schedule in ("constant", "cosine"),
@@ -92,7 +97,7 @@ def learning_rate(
     fall = 0.5 * (1 + math.cos(math.pi * t / config.epochs)) if config.schedule == "cosine" else 1.0
     return config.lr * rise * fall
 
-# %% ../nbs/11a_learning.ipynb #3238714d
+# %% ../nbs/11a_learning.ipynb #bf16a2f7
 @dataclass
 class State:
     "What changes during a training."
@@ -133,6 +138,15 @@ class State:
     def judged(self) -> ReidModel:
         "The network that is scored and kept: the moving average, if there is one."
         return self.model if self.average is None else self.average.module  # ty: ignore[invalid-explicit-return]
+
+    def set_epoch(
+        self,
+        epoch: int,  # from 0
+    ) -> None:
+        "Choose the strides of an epoch: no parameter depends on them, and stock ones cost a seventh."
+        strides = "imagenet" if epoch < self.config.stock_epochs else self.config.strides
+        self.model.set_strides(strides)
+        self.judged.set_strides(strides)
 
     def losses(
         self,
@@ -177,7 +191,7 @@ class State:
             self.average.update_parameters(self.model)
         return torch.stack(losses).detach()
 
-# %% ../nbs/11a_learning.ipynb #520be8fd
+# %% ../nbs/11a_learning.ipynb #61528c51
 def run_epoch(
     state: State,
     images: Images,  # of the training people
@@ -192,6 +206,7 @@ def run_epoch(
     take = _fetcher(images, device)
     known = attribute_targets(frame), frame.pid.to_numpy(), frame.pid.rank(method="dense").to_numpy() - 1
     targets, pids, labels = (torch.tensor(x, device=device, dtype=torch.int64) for x in known)
+    state.set_epoch(epoch)
     state.model.train()
     losses = []
     for i, rows in enumerate(progress(sampler, f"epoch {epoch + 1}/{config.epochs}", len(sampler))):

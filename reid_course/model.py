@@ -24,7 +24,7 @@ from .data import NAMES
 from .heads import ConvHeads, DenseHeads, EmbeddingHead
 from .images import Images, to_input
 
-# %% ../nbs/11_model.ipynb #c8112442
+# %% ../nbs/11_model.ipynb #8b9df404
 class ReidModel(nn.Module):
     "Backbone, attribute heads and embedding head as one network (the report, Figure 5)."
 
@@ -43,6 +43,14 @@ class ReidModel(nn.Module):
     def size(self) -> tuple[int, int]:
         "(height, width) of the images it was built for."
         return tuple(self.config["size"])
+
+    def set_strides(
+        self,
+        strides: str,  # "reid" or "imagenet"
+    ) -> None:
+        "Look at images with other strides from now on; what is saved then says so."
+        self.backbone.set_strides(strides)
+        self.config["strides"] = strides
 
     def forward(
         self,

@@ -6,7 +6,7 @@
 __all__ = ['write_page', 'save_figure', 'telling_queries', 'figure_queries', 'figure_distances', 'held_out', 'report_run',
            'report_comparison']
 
-# %% ../nbs/19_report.ipynb #63b334a4
+# %% ../nbs/19_report.ipynb #27545746
 import base64
 import io
 import json
@@ -20,11 +20,11 @@ import pandas as pd
 
 from .core import require, whole_file
 from .data import load_dataset
-from .experiments import figure_attributes, figure_curves, table1, table2
 from .metrics import evaluate_embeddings
 from .model import MODELS, ReidModel, load_model
 from .retrieval import Gallery, figure_ranked_lists, figure_sorted_distances
 from .split import split_identities
+from .tables import figure_attributes, figure_curves, table1, table2
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -118,7 +118,7 @@ def held_out(
     )
     return held
 
-# %% ../nbs/19_report.ipynb #d81c51f9
+# %% ../nbs/19_report.ipynb #b4611ddf
 def report_run(
     run: str | Path,  # a finished run folder
     data: str | Path,  # the data set it was trained on
@@ -169,6 +169,7 @@ def report_comparison(
     records: Sequence[dict],  # of the same runs
     learned_nothing: dict[str, dict[str, float]],  # of `baselines`
     facts: Mapping[str, object],  # shown under the title
+    more: Mapping[str, pd.DataFrame] = {},  # further tables, by caption
 ) -> Path:  # report.html
     "Write both tables, the figures and the page of a comparison."
     out = Path(out)
@@ -184,7 +185,8 @@ def report_comparison(
         ),
         "Held-out people, epoch by epoch": save_figure(figure_curves(logs), folder / "curves.png"),
     }
-    run = next(iter(runs.values()))
-    figures |= _search_figures(load_model(run), held_out(run, data), folder)
-    tables = {"Table 1: attribute accuracy, %": first, "Table 2: retrieval, %": second}
+    run = next((run for run in runs.values() if (run / "best.safetensors").exists()), None)
+    if run is not None:  # of a run on record, the weights may be elsewhere
+        figures |= _search_figures(load_model(run), held_out(run, data), folder)
+    tables = {"Table 1: attribute accuracy, %": first, "Table 2: retrieval, %": second, **more}
     return write_page(out / "report.html", "Three models compared", facts, tables, figures)
