@@ -362,6 +362,31 @@ def _(n: int):
     return forward_backward(triplet_loss, n // 4, 4)
 
 
+@case("P×K batches, growth", "reid_course")
+def _(n: int):
+    from reid_course.sampling import PKBatchSampler
+
+    sampler = PKBatchSampler(np.repeat(np.arange(n), 16), 16, 4)  # 16 images of each of n people
+    return lambda: sum(1 for _ in sampler)
+
+
+@case("attribute heads, growth", "reid_course")
+def _(n: int):
+    import torch
+
+    from reid_course.data import Attribute
+    from reid_course.heads import ConvHeads
+
+    heads = ConvHeads(attributes=[Attribute(str(i), ("no", "yes")) for i in range(n)])
+    maps = {"layer3": torch.randn(8, 256, 16, 16)}
+
+    def work() -> None:
+        heads.zero_grad()
+        sum(x.sum() for x in heads(maps)).backward()
+
+    return work
+
+
 # The network: a step of 64 images of 128 × 64, and looking at 128
 
 
