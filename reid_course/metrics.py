@@ -6,8 +6,8 @@
 __all__ = ['attribute_accuracy', 'balanced_accuracy', 'macro_f1', 'average_precision', 'Retrieval', 'evaluate_retrieval',
            'evaluate_embeddings', 're_rank']
 
-# %% ../nbs/10_metrics.ipynb #59b6b1ea
-from collections.abc import Callable, Iterable
+# %% ../nbs/10_metrics.ipynb #0abe1f65
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from .core import ReidError, require
 from .data import ATTRIBUTES, NAMES
-from .distances import as_array, embedding_pair, re_rank, squared_distances
+from .distances import GalleryTiles, as_array, embedding_pair, re_rank, repeats
 
 _all_ = ["re_rank"]  # evaluated here, so found here too
 
@@ -149,7 +149,7 @@ def _summary(
     hits = np.bincount(first[first <= max_rank] - 1, minlength=max_rank)
     return Retrieval(*means, hits.cumsum() / len(found), len(scores), len(scores) - len(found), scores[:, 0])
 
-# %% ../nbs/10_metrics.ipynb #44df3f60
+# %% ../nbs/10_metrics.ipynb #7c873c37
 class _Protocol:
     "For each query: the gallery images that are right, and those that cannot be wrong."
 
@@ -163,7 +163,7 @@ class _Protocol:
             query_camids, gallery_camids, len(self.pids), self.size
         )
         self.left_out = _left_out(leave_out, self.pids, pids)
-        self.junk = np.flatnonzero(pids == -1)
+        self.gallery_pids, self.junk = pids, np.flatnonzero(pids == -1)
         self.by_pid = np.argsort(pids, kind="stable")
         self.start = np.searchsorted(pids, self.pids, "left", self.by_pid)
         self.stop = np.searchsorted(pids, self.pids, "right", self.by_pid)
@@ -173,13 +173,22 @@ class _Protocol:
         "Positions of all gallery images of the query's person."
         return self.by_pid[self.start[i] : self.stop[i]]
 
+    def matching(self, i: int, positions: np.ndarray) -> np.ndarray:
+        "Which of these images of the query's person (or left out) are to be found: a mask."
+        counts = positions != self.left_out[i]
+        if self.query_camids is not None:
+            counts &= self.gallery_camids[positions] != self.query_camids[i]
+        return counts
+
     def matches(self, i: int) -> np.ndarray:
         "Positions of the images to be found."
         same = self.same_person(i)
-        counts = same != self.left_out[i]
-        if self.query_camids is not None:
-            counts &= self.gallery_camids[same] != self.query_camids[i]
-        return same[counts]
+        return same[self.matching(i, same)]
+
+    def own(self, i: int) -> np.ndarray:
+        "Positions of all that cannot be wrong, but for the junk."
+        same, out = self.same_person(i), self.left_out[i]
+        return same if out < 0 or self.gallery_pids[out] in (-1, self.pids[i]) else np.append(same, out)
 
     def hide(self, row: np.ndarray, i: int) -> None:
         "Move all that cannot be wrong out of reach."
@@ -256,12 +265,16 @@ def _left_out(leave_out: Any, query_pids: np.ndarray, gallery_pids: np.ndarray) 
     )
     return positions
 
-# %% ../nbs/10_metrics.ipynb #50466ab4
-def _count_at_most(values: np.ndarray, bounds: np.ndarray) -> np.ndarray:
+# %% ../nbs/10_metrics.ipynb #1d675f02
+def _count_at_most(values: np.ndarray, bounds: np.ndarray, times: np.ndarray | None = None) -> np.ndarray:
     "How many of the values are <= each bound: a pass for each, or one sort when there are many."
     if len(bounds) > 32:
-        return np.searchsorted(np.sort(values), bounds, side="right")
-    return np.array([np.count_nonzero(values <= bound) for bound in bounds])
+        order = np.argsort(values) if times is not None else None
+        upto = np.searchsorted(np.sort(values), bounds, side="right")
+        return upto if times is None else np.r_[0, np.cumsum(times[order])][upto]
+    if times is None:
+        return np.array([np.count_nonzero(values <= bound) for bound in bounds], np.int64)
+    return np.array([times[values <= bound].sum() for bound in bounds], np.int64)
 
 
 def _match_ranks(row: np.ndarray, protocol: _Protocol, i: int) -> np.ndarray:
@@ -271,24 +284,27 @@ def _match_ranks(row: np.ndarray, protocol: _Protocol, i: int) -> np.ndarray:
     return np.arange(1, len(right) + 1) + _count_at_most(row, right)
 
 
-def _evaluate(rows: Iterable[np.ndarray], protocol: _Protocol, max_rank: int) -> Retrieval:
-    "Scores from one row of distances per query; the rows are used up."
+def _require_finite(distances: np.ndarray, query: int, columns: np.ndarray) -> None:
+    "`ReidError` naming the first distance (n, w) that is not a finite number."
+    if not np.isfinite(distances).all():
+        i, j = np.argwhere(~np.isfinite(distances))[0]
+        raise ReidError(
+            f"the distance of query {query + i} to gallery image {columns[j]} is {distances[i, j]}; "
+            "expected finite numbers: look for NaN in the embeddings (a diverged training)"
+        )
+
+
+def _evaluate(ranks: Iterable[np.ndarray], queries: int, max_rank: int) -> Retrieval:
+    "Scores from the ranks of each query's matches."
     require(max_rank >= 1, f"max_rank is {max_rank}; expected 1 or more")
-    scores = np.full((len(protocol.pids), 4), np.nan)
-    for i, row in enumerate(rows):
-        if not np.isfinite(row).all():
-            worst = np.flatnonzero(~np.isfinite(row))[0]
-            raise ReidError(
-                f"the distance of query {i} to gallery image {worst} is {row[worst]}; expected finite numbers: "
-                "look for NaN in the embeddings (a diverged training)"
-            )
-        ranks = _match_ranks(row, protocol, i)
-        if len(ranks):
-            ap, trapezoid = average_precision(ranks), average_precision(ranks, trapezoid=True)
-            scores[i] = ap, trapezoid, len(ranks) / ranks[-1], ranks[0]
+    scores = np.full((queries, 4), np.nan)
+    for i, found in enumerate(ranks):
+        if len(found):
+            ap, trapezoid = average_precision(found), average_precision(found, trapezoid=True)
+            scores[i] = ap, trapezoid, len(found) / found[-1], found[0]
     return _summary(scores, max_rank)
 
-# %% ../nbs/10_metrics.ipynb #34491f70
+# %% ../nbs/10_metrics.ipynb #aade69eb
 def evaluate_retrieval(
     distances: ArrayLike,  # (q, g), any unit, smaller is nearer; read a row at a time
     query_pids: ArrayLike,  # (q,) people from 1
@@ -306,9 +322,59 @@ def evaluate_retrieval(
         f"distances have shape {table.shape}; expected (queries, gallery) = ({len(protocol.pids)}, {protocol.size})",
     )
     kind = np.promote_types(table.dtype, np.float16)  # whole-number distances need a type that has infinity
-    return _evaluate((np.array(row, kind) for row in table), protocol, max_rank)
+    everyone = np.arange(protocol.size)
 
-# %% ../nbs/10_metrics.ipynb #ccf63fe6
+    def ranks() -> Iterator[np.ndarray]:
+        for i, given in enumerate(table):
+            row = np.array(given, kind)
+            _require_finite(row[None], i, everyone)
+            yield _match_ranks(row, protocol, i)
+
+    return _evaluate(ranks(), len(protocol.pids), max_rank)
+
+# %% ../nbs/10_metrics.ipynb #1f26ca2b
+class _Counter:
+    "Ranks of the matches from tiles of distances."
+
+    def __init__(self, gallery: np.ndarray, protocol: _Protocol, held: int):
+        self.protocol, first = protocol, repeats(gallery)
+        times = np.bincount(np.delete(first, protocol.junk), minlength=len(gallery))
+        kept = np.flatnonzero(times)
+        self.column = np.searchsorted(kept, first)  # of each image; junk alone of its kind has none
+        self.times = times[kept] if len(kept) < len(gallery) else None
+        self.positions = kept
+        self.tiles = GalleryTiles(gallery, held, positions=kept if len(kept) < len(gallery) else None)
+
+    def ranks(self, queries: np.ndarray) -> Iterator[np.ndarray]:
+        "Ascending ranks of the matches of each query."
+        for start in range(0, len(queries), self.tiles.rows):
+            yield from self._block(queries[start : start + self.tiles.rows], start)
+
+    def _block(self, points: np.ndarray, start: int) -> Iterator[np.ndarray]:
+        protocol, numbers = self.protocol, range(start, start + len(points))
+        own = [protocol.own(i) for i in numbers]
+        rows, columns = (
+            np.repeat(np.arange(len(own)), [len(x) for x in own]),
+            self.column[np.concatenate(own)],
+        )
+        distances = np.empty(len(rows), np.float32)
+        for tile, part in self.tiles(points):
+            _require_finite(part, start, self.positions[tile])
+            here = (columns >= tile.start) & (columns < tile.stop)
+            distances[here] = part[rows[here], columns[here] - tile.start]
+        cuts = np.cumsum([len(x) for x in own])[:-1]
+        near = np.split(distances, cuts)
+        right = [np.sort(d[protocol.matching(i, x)]) for i, d, x in zip(numbers, near, own, strict=True)]
+        counts = [-_count_at_most(d, bounds) for d, bounds in zip(near, right, strict=True)]
+        again = [(tile, part)] if tile.start == 0 else self.tiles(points)  # the only tile is still there
+        for tile, part in again:
+            times = None if self.times is None else self.times[tile]
+            for count, row, bounds in zip(counts, part, right, strict=True):
+                count += _count_at_most(row, bounds, times)
+        for count in counts:
+            yield np.arange(1, len(count) + 1) + count
+
+# %% ../nbs/10_metrics.ipynb #147cb502
 def evaluate_embeddings(
     query: ArrayLike,  # (q, d), any scale; array or tensor
     gallery: ArrayLike,  # (g, d); may be a memory map
@@ -327,5 +393,5 @@ def evaluate_embeddings(
         f"{len(queries)} query and {len(others)} gallery embeddings; expected one a pid: "
         f"{len(protocol.pids)} and {protocol.size}",
     )
-    rows = (row for block in squared_distances(queries, others) for row in block)
-    return _evaluate(rows, protocol, max_rank)
+    counter = _Counter(others, protocol, held=2**23)
+    return _evaluate(counter.ranks(queries), len(queries), max_rank)
