@@ -51,7 +51,7 @@ PEERS = {  # pip's arguments, call by call; a peer runs the cases whose name con
         ],
         ["tabulate", "tensorboard", "termcolor", "yacs"],
     ],
-    "open-metric-learning": [["open-metric-learning==4.0.0", *TORCH]],
+    "open-metric-learning": [["open-metric-learning==4.0.0", *TORCH], ["omegaconf"]],
 }
 GROWTH = {  # what grows, through which numbers
     "evaluate_embeddings/reid_course": ("gallery images, 300 queries", (1_000, 10_000, 100_000, 1_000_000)),

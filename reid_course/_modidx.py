@@ -393,4 +393,6 @@ d = { 'settings': { 'branch': 'main',
                                          'reid_course.uncertainty.UncertaintyWeighting.forward': ( 'uncertainty.html#uncertaintyweighting.forward',
                                                                                                    'reid_course/uncertainty.py'),
                                          'reid_course.uncertainty.UncertaintyWeighting.weights': ( 'uncertainty.html#uncertaintyweighting.weights',
-                                                                                                   'reid_course/uncertainty.py')}}}
+                                                                                                   'reid_course/uncertainty.py')},
+            'reid_course.viewpoints': { 'reid_course.viewpoints._nearest': ('viewpoints.html#_nearest', 'reid_course/viewpoints.py'),
+                                        'reid_course.viewpoints.vote': ('viewpoints.html#vote', 'reid_course/viewpoints.py')}}}

@@ -26,7 +26,7 @@ def pairwise_distances(
     # the inner where keeps the root's slope finite, the outer one puts the zeros
     return torch.where(apart, torch.where(apart, squared, 1.0).sqrt(), 0.0)
 
-# %% ../nbs/08_triplet.ipynb #39b520de
+# %% ../nbs/08_triplet.ipynb #a166cd8c
 def _hinge(
     gap: Tensor,  # D_ap − D_an, any shape
     margin: float | str,  # a distance, or "soft"
@@ -40,25 +40,32 @@ def _mean_of_positive(losses: Tensor) -> Tensor:
     return losses.sum() / (losses > 0).sum().clamp(min=1)
 
 
-def _all(distances: Tensor, same: Tensor, margin: float | str) -> Tensor:
+def _all(x: Tensor, same: Tensor, margin: float | str) -> Tensor:
     "Every valid triplet, averaged over those with a positive loss (the report, section 3.2)."
+    distances = pairwise_distances(x)
     itself = torch.eye(len(same), dtype=torch.bool, device=same.device)
     anchors, positives = (same & ~itself).nonzero(as_tuple=True)
     gap = distances[anchors, positives][:, None] - distances[anchors]
     return _mean_of_positive(_hinge(gap, margin).masked_fill(same[anchors], 0.0))
 
-# %% ../nbs/08_triplet.ipynb #d3dc63f0
-def _hard(distances: Tensor, same: Tensor, margin: float | str) -> Tensor:
+# %% ../nbs/08_triplet.ipynb #a3c286bd
+def _hard(x: Tensor, same: Tensor, margin: float | str) -> Tensor:
     "Per anchor the farthest positive and the nearest negative, zeros included in the mean."
-    itself = torch.eye(len(same), dtype=torch.bool, device=same.device)
-    anchors = (same & ~itself).any(1) & (~same).any(1)
-    farthest = distances.masked_fill(~same | itself, float("-inf")).amax(1)
-    nearest = distances.masked_fill(same, float("inf")).amin(1)
-    return _hinge(farthest[anchors] - nearest[anchors], margin).mean()
+    x = x.float()
+    with torch.no_grad():  # squared distances but for the anchor's own length, which changes no order
+        far = torch.addmm(x.square().sum(1), x, x.T, alpha=-2)
+        farthest = far.masked_fill(~same, float("-inf")).fill_diagonal_(float("-inf")).argmax(1)
+        nearest = far.masked_fill_(same, float("inf")).argmin(1)
+        n_same = same.sum(1)
+        anchors = (n_same > 1) & (n_same < len(same))
+    to_positive, to_negative = (x - x.index_select(0, chosen) for chosen in (farthest, nearest))
+    gap = to_positive.norm(dim=1) - to_negative.norm(dim=1)  # at length 0 the gradient of a norm is 0
+    return _hinge(gap[anchors], margin).mean()
 
 
-def _semihard(distances: Tensor, same: Tensor, margin: float | str) -> Tensor:
+def _semihard(x: Tensor, same: Tensor, margin: float | str) -> Tensor:
     "Per pair the nearest negative beyond the positive and within the margin; pairs without one are skipped."
+    distances = pairwise_distances(x)
     itself = torch.eye(len(same), dtype=torch.bool, device=same.device)
     anchors, positives = (same & ~itself).nonzero(as_tuple=True)
     to_positive = distances[anchors, positives]
@@ -66,7 +73,7 @@ def _semihard(distances: Tensor, same: Tensor, margin: float | str) -> Tensor:
     nearest = distances[anchors].masked_fill(same[anchors] | too_near, float("inf")).amin(1)
     return _mean_of_positive(_hinge(to_positive - nearest, margin))
 
-# %% ../nbs/08_triplet.ipynb #1e06b0f5
+# %% ../nbs/08_triplet.ipynb #f344f303
 _MINING = {"all": _all, "hard": _hard, "semihard": _semihard}
 
 
@@ -89,10 +96,10 @@ def triplet_loss(
         f"embeddings {tuple(embeddings.shape)}, pids {tuple(pids.shape)}; expected (n, d) and (n,)",
     )
     same = pids[:, None] == pids
-    a_positive, a_negative = same.sum(1) > 1, ~same.all(1)
+    n_same = same.sum(1)
     require(
-        bool((a_positive & a_negative).any()),
+        bool(((n_same > 1) & (n_same < len(same))).any()),
         f"no valid triplet among {len(pids)} images of {len(pids.unique())} identities; "
         "expected two identities and two images of one: draw batches with PKBatchSampler",
     )
-    return _MINING[mining](pairwise_distances(embeddings), same, margin)
+    return _MINING[mining](embeddings, same, margin)
