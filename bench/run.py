@@ -135,19 +135,13 @@ def grow(results: dict) -> None:
         save(results)
 
 
-def operations() -> dict[str, int]:
-    "What one image costs in each model, forward, in multiplications and additions."
-    import torch
-    from torch.utils.flop_counter import FlopCounterMode
-
-    from reid_course.model import MODELS, build_model
-
-    counts = {}
-    for model in MODELS:
-        with FlopCounterMode(display=False) as counter, torch.inference_mode():
-            build_model(model).eval()(torch.zeros(1, 3, 128, 64))
-        counts[model] = counter.get_total_flops()
-    return counts
+def heads() -> dict[str, dict[str, float]]:
+    "What each model's step takes, and its heads alone, in turn in one process."
+    print("heads", flush=True)
+    done = subprocess.run(
+        [sys.executable, str(HERE / "heads.py")], capture_output=True, text=True, check=True
+    )
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def machine() -> dict:
@@ -188,7 +182,9 @@ def main() -> None:
         save(results)  # an hour's figures are not lost with the last one
     if not options.only or options.only == "growth":
         grow(results)
-    results |= {"machine": machine(), "operations": operations()}
+    if not options.only or options.only == "heads":
+        results["heads"] = heads()
+    results["machine"] = machine()
     save(results)
     subprocess.run([sys.executable, str(HERE / "table.py")], check=True)
 

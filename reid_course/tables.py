@@ -120,9 +120,10 @@ def spread(
         return scores.iloc[0].map("{:.1f}".format)
     return pd.Series({c: f"{scores[c].mean():.1f} ± {scores[c].std():.1f}" for c in columns})
 
-# %% ../nbs/12a_tables.ipynb #19f3894b
+# %% ../nbs/12a_tables.ipynb #e9370d68
 def overview(
     records: Sequence[dict],  # with their `variant`
+    columns: Sequence[str] = ("accuracy", *RETRIEVAL),  # scores of the best epoch
 ) -> pd.DataFrame:  # a row per variant; columns method, seeds, and the scores in words, percent
     "Scores of several variants over their seeds, the three models first."
     guess = np.mean([r["MFC"]["average"] for r in records])
@@ -130,9 +131,10 @@ def overview(
     found = dict.fromkeys(r["variant"] for r in records)
     for variant in sorted(found, key=[*MODELS, *(v for v in found if v not in MODELS)].index):
         own = [r for r in records if r["variant"] == variant]
-        rows.append({"method": MODELS.get(variant, variant), "seeds": str(len(own))} | dict(spread(own)))
-    columns = ["method", "seeds", "accuracy", *RETRIEVAL]
-    return pd.DataFrame(rows, columns=columns).replace("nan ± nan", "–").fillna("–")
+        rows.append(
+            {"method": MODELS.get(variant, variant), "seeds": str(len(own))} | dict(spread(own, columns))
+        )
+    return pd.DataFrame(rows, columns=["method", "seeds", *columns]).replace("nan ± nan", "–").fillna("–")
 
 
 def gain(
@@ -148,7 +150,7 @@ def gain(
     noise = " (within noise)" if abs(a.mean() - b.mean()) < 2 * error else ""
     return f"{a.mean() - b.mean():+.1f} ± {error:.1f}{noise}"
 
-# %% ../nbs/12a_tables.ipynb #f5fe3e48
+# %% ../nbs/12a_tables.ipynb #b8674c86
 _PRINTED = {
     "age": (78.61, 78.63, 83.09, 74.50),
     "backpack": (76.16, 81.83, 82.86, 75.98),
@@ -248,7 +250,7 @@ def figure_attributes(
     axis.legend(frameon=False, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1))
     return figure
 
-# %% ../nbs/12a_tables.ipynb #d0a55a60
+# %% ../nbs/12a_tables.ipynb #1c6f052e
 def steadiness(
     records: Sequence[dict],  # with their `variant`
     last: int = 10,  # epochs looked at

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['score', 'attribute_scores', 'retrieval_scores', 'valid_losses', 'train', 'write_json']
 
-# %% ../nbs/12_training.ipynb #b486d2ab
+# %% ../nbs/12_training.ipynb #e9b8e19e
 import json
 import math
 import time
@@ -24,12 +24,12 @@ from .core import pick_device, require, whole_file
 from .data import NAMES, Dataset, attribute_targets, cameras, load_dataset
 from .images import Images
 from .learning import Config, State, run_epoch
-from .metrics import attribute_accuracy, evaluate_embeddings
+from .metrics import attribute_accuracy, balanced_accuracy, evaluate_embeddings, macro_f1
 from .model import ReidModel, load_weights, read_weights, save_model
 from .sampling import PKBatchSampler
 from .split import most_frequent_class_accuracy, split_identities
 
-# %% ../nbs/12_training.ipynb #ddb91636
+# %% ../nbs/12_training.ipynb #8b3de8af
 def score(
     model: ReidModel,
     images: Images,  # of people it was not trained on
@@ -44,14 +44,19 @@ def attribute_scores(
     probabilities: dict[str, np.ndarray],  # name -> (n, classes); {} without heads
     frame: pd.DataFrame,  # (n) rows
 ) -> dict[str, float]:  # accuracy_<name> and their mean, accuracy
-    "Accuracy per attribute and on average."
+    "Accuracy per attribute; on average accuracy, balanced accuracy and macro F1 (`balanced`, `f1`)."
     if not probabilities:
         return {"accuracy": float("nan")}
     answers = np.stack([probabilities[name].argmax(1) for name in NAMES], axis=1)
-    accuracy = attribute_accuracy(answers, attribute_targets(frame))
-    return {f"accuracy_{name}": float(x) for name, x in accuracy.items()} | {
-        "accuracy": float(accuracy.mean())
+    targets = attribute_targets(frame)
+    accuracy = attribute_accuracy(answers, targets)
+    means = {
+        "accuracy": accuracy,
+        "balanced": balanced_accuracy(answers, targets),
+        "f1": macro_f1(answers, targets),
     }
+    each = {f"accuracy_{name}": float(x) for name, x in accuracy.items()}
+    return each | {name: float(x.mean()) for name, x in means.items()}
 
 
 def retrieval_scores(
