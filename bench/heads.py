@@ -1,6 +1,7 @@
 """What the ConvHead and SA add to a training step, beside what their own operations take alone: python bench/heads.py
 
-Steps of the three models in turn, in one process, so that the machine's moods hit them alike. Prints JSON: seconds beyond the ResNet's.
+Steps of the three models in turn, in one process, so that the machine's moods hit them alike.
+Prints JSON: seconds beyond the ResNet's.
 """
 
 import json

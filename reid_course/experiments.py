@@ -6,7 +6,7 @@
 __all__ = ['DEMO_IDENTITIES', 'DEMO', 'THREE_MODELS', 'ABLATIONS', 'colour_histogram', 'baselines', 'compare', 'tell_epoch',
            'estimate_seconds', 'planned', 'reproduce', 'in_words']
 
-# %% ../nbs/13_reproduction.ipynb #de8e6449
+# %% ../nbs/13_reproduction.ipynb #1b24ed53
 import json
 import math
 import time
@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 
 from .core import pick_device, require

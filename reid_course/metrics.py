@@ -6,7 +6,7 @@
 __all__ = ['average_precision', 'Retrieval', 'evaluate_retrieval', 'evaluate_embeddings', 'attribute_accuracy',
            'balanced_accuracy', 'macro_f1', 're_rank']
 
-# %% ../nbs/10_metrics.ipynb #e7ea334c
+# %% ../nbs/10_metrics.ipynb #ea392014
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .accuracy import as_array, attribute_accuracy, balanced_accuracy, macro_f1, whole_numbers  # noqa: F401
+from .accuracy import as_array, attribute_accuracy, balanced_accuracy, macro_f1, whole_numbers
 from .core import ReidError, require
 from .distances import GalleryTiles, embedding_pair, re_rank, repeats
 
