@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['split_identities', 'most_frequent_class_accuracy']
 
-# %% ../nbs/03_split.ipynb #88f6fe7a
+# %% ../nbs/03_split.ipynb #6cbad28f
 import numpy as np
 import pandas as pd
 
 from .core import require
-from .data import ATTRIBUTES, NAMES
+from .data import ATTRIBUTES
 
 # %% ../nbs/03_split.ipynb #847bd930
 def split_identities(

@@ -5,9 +5,8 @@
 # %% auto #0
 __all__ = ['score', 'attribute_scores', 'retrieval_scores', 'valid_losses', 'train', 'write_json']
 
-# %% ../nbs/12_training.ipynb #e9b8e19e
+# %% ../nbs/12_training.ipynb #ec07b168
 import json
-import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, fields
