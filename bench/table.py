@@ -71,7 +71,12 @@ def goals(figures: Figures) -> list[Goal]:
     return [
         cost(figures, "evaluate_retrieval", 0.45, 32),
         cost(figures, "evaluate_embeddings", 1.0, 128),
-        ("evaluate_embeddings, 100,000 × 1,000,000", "≤ 128 MiB", f"{big:.1f} MiB", big <= 128),
+        (
+            "evaluate_embeddings, 100,000 × 1,000,000",
+            "≤ 128 MiB",
+            f"{big:.1f} MiB" if big == big else "not run",
+            big <= 128,
+        ),
         cost(figures, "re_rank", 25, 2560),
         cost(figures, "triplet loss, all, P32K8", 0.008, 40),
         cost(figures, "triplet loss, all, P32K16", 0.060),

@@ -18,7 +18,7 @@ from .core import require
 if TYPE_CHECKING:
     import torch
 
-# %% ../nbs/20a_commands.ipynb #f09935a0
+# %% ../nbs/20a_commands.ipynb #717adb97
 def demo(args: argparse.Namespace) -> None:
     "The main job on the embedded data."
     from reid_course.experiments import DEMO, DEMO_IDENTITIES, THREE_MODELS, compare
@@ -32,6 +32,7 @@ def demo(args: argparse.Namespace) -> None:
         make_minimarket(out / "data", DEMO_IDENTITIES, DEMO["size"])
     todo = [options for name, options in THREE_MODELS.items() if not (out / name / "metrics.json").exists()]
     facts, nothing = _before(out / "data", DEMO, todo, len(THREE_MODELS))
+    facts["data"] = f"MiniMarket, {facts['data']}"
     runs = compare(out / "data", out, say=print, **DEMO)
     records = [record(run, "MiniMarket, demo") for run in runs.values()]
     _show(out, report_comparison(out, out / "data", runs, records, nothing, facts))
@@ -106,6 +107,8 @@ def _given(args: argparse.Namespace) -> dict[str, Any]:
     options = {name: value for name, value in vars(args).items() if name in OPTIONS or name == "size"}
     if options.get("weights") == "none":
         options["weights"] = None
+    if "size" in options:
+        options["size"] = tuple(options["size"])
     return options
 
 
