@@ -18,7 +18,7 @@ from .core import require
 if TYPE_CHECKING:
     import torch
 
-# %% ../nbs/20a_commands.ipynb #717adb97
+# %% ../nbs/20a_commands.ipynb #5caabc5f
 def demo(args: argparse.Namespace) -> None:
     "The main job on the embedded data."
     from reid_course.experiments import DEMO, DEMO_IDENTITIES, THREE_MODELS, compare
@@ -54,8 +54,8 @@ def reproduce_report(args: argparse.Namespace) -> None:
     models = [r for r in records if r["variant"] in THREE_MODELS]
     more = {
         "Beside the report's own numbers (ImageNet weights, another split), %": beside_report(models),
-        "One change at a time, %": overview(records),
-        "Which epoch, and how steady the last ten": steadiness(records),
+        "One change at a time, %": overview(records).set_index("method"),
+        "Which epoch, and how steady the last ten": steadiness(records).set_index("method"),
     }
     runs = {name: out / name for name in plan}
     _show(out, report_comparison(out, args.data, runs, models, nothing, facts, more))
