@@ -11,6 +11,7 @@ import os
 import platform
 import subprocess
 import sys
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ sys.path.insert(0, str(HERE))
 from cases import CASES  # noqa: E402
 
 ROUNDS = 3
-BIG = "evaluate_embeddings, 100,000 × 1,000,000/reid_course"
+BIG = "evaluate_embeddings, 100,000 × 1,000,000"
 TWO_THREADS = ("training", "extraction", "matrix", "evaluate_embeddings, 100,000")
 TORCH = ["torch==2.14.1", "torchvision==0.29.1"]
 PEERS = {  # pip's arguments, call by call; a peer runs the cases whose name contains its own
@@ -88,49 +89,76 @@ def environment(
     return str(python)
 
 
-def measure(
+def once(
     name: str,  # of a case
     number: int | None = None,  # for growth
-    rounds: int = ROUNDS,  # processes
-) -> dict:  # seconds and MiB; or why there are none
-    "Several processes of one case; the best, and how far they lie apart."
+) -> dict:  # seconds and MiB of one process; or why there are none
+    "One process of one case."
     peer = next((peer for peer in PEERS if peer in name.split("/")[1]), "")
-    threads = "2" if name.startswith(TWO_THREADS) else "1"
     command = [
         environment(peer),
         str(HERE / "measure.py"),
         name,
-        threads,
+        threads(name),
         "3",
         *([str(number)] if number else []),
     ]
-    runs = []
-    for _ in range(rounds):
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            return {"failed": (done.stderr.strip().splitlines() or ["no message"])[-1][:200]}
-        runs.append(json.loads(done.stdout.splitlines()[-1]))
-        if runs[0]["wall"] > 60:
-            break  # one is enough of what takes so long
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        return {"failed": (done.stderr.strip().splitlines() or ["no message"])[-1][:200]}
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def table_of(name: str) -> str:
+    "The table a case stands in."
+    return name.split("/")[0]
+
+
+def threads(name: str) -> str:
+    "How many threads a case may use."
+    return "2" if name.startswith(TWO_THREADS) else "1"
+
+
+def summary(
+    name: str,  # of a case
+    runs: list[dict],  # of its processes
+) -> dict:  # the best, and how far they lie apart
+    "What several processes of one case tell."
+    if failed := [run for run in runs if "failed" in run]:
+        return failed[0]
     column = {key: [run[key] for run in runs] for key in ("cpu", "wall", "extra")}
     return {
         **{"cpu": min(column["cpu"]), "wall": min(column["wall"]), "extra": max(column["extra"])},
         **{
             "spread": max(column["cpu"]) / min(column["cpu"]) - 1,
             "processes": len(runs),
-            "threads": int(threads),
+            "threads": int(threads(name)),
         },
         **({"made": runs[0]["made"]} if runs[0]["made"] else {}),
     }
+
+
+def measure(
+    names: list[str],  # of the cases that one table compares
+) -> dict[str, dict]:  # what each took
+    "The cases of a table in turn, several times over: what else the machine does meets all of them alike."
+    runs: dict[str, list[dict]] = {name: [] for name in names}
+    for _ in range(ROUNDS):
+        for name in names:
+            if (
+                not runs[name] or runs[name][0].get("wall", np.inf) < 60
+            ):  # one is enough of what takes so long
+                runs[name].append(once(name))
+    return {name: summary(name, of) for name, of in runs.items()}
 
 
 def grow(results: dict) -> None:
     "How the cost grows, with the exponent of a power fitted to the points but the smallest."
     for name, (what, numbers) in GROWTH.items():
         print(f"growth of {name}", flush=True)
-        seconds = [measure(name, n, rounds=1)["cpu"] for n in numbers]
+        seconds = [once(name, n)["cpu"] for n in numbers]
         exponent = float(np.polyfit(np.log(numbers[1:]), np.log(seconds[1:]), 1)[0])
-        row = name.split("/")[0].removesuffix(", growth")
+        row = table_of(name).removesuffix(", growth")
         results["growth"][row] = {"what": what, "numbers": numbers, "cpu": seconds, "exponent": exponent}
         save(results)
 
@@ -169,16 +197,12 @@ def main() -> None:
     )
     options = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"cases": {}, "growth": {}}
-    for name in CASES:
-        if (
-            name.split("/")[0].endswith("growth")
-            or options.only not in name
-            or (name == BIG and not options.big)
-        ):
+    wanted = [name for name in CASES if options.only in name and not table_of(name).endswith("growth")]
+    for table, names in groupby(sorted(wanted, key=table_of), key=table_of):
+        if table == BIG and not options.big:
             continue
-        print(name, flush=True)
-        results["cases"][name] = measure(name)
-        print("  ", results["cases"][name], flush=True)
+        print(table, flush=True)
+        results["cases"] |= measure(list(names))
         save(results)  # an hour's figures are not lost with the last one
     if not options.only or options.only == "growth":
         grow(results)
