@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Config', 'learning_rate', 'State', 'run_epoch']
 
-# %% ../nbs/11a_learning.ipynb #2395912b
+# %% ../nbs/11a_learning.ipynb #e535ac69
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,19 +13,20 @@ from dataclasses import dataclass
 import pandas as pd
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from .choosing import WATCHED
 from .core import ReidError, progress, require
 from .data import attribute_targets
 from .heads import attribute_loss, class_weights, identity_loss
-from .images import Images, augment, erase, to_input
+from .images import Images, augment, erase, spoil, to_input
 from .model import ReidModel, autocast, build_model
 from .sampling import PKBatchSampler
 from .triplet import triplet_loss
 from .uncertainty import UncertaintyWeighting
 
-# %% ../nbs/11a_learning.ipynb #372cf62c
+# %% ../nbs/11a_learning.ipynb #5154d06d
 @dataclass(frozen=True)
 class Config:
     "Everything that decides the outcome of a training, but the data."
@@ -61,6 +62,7 @@ class Config:
     neck: bool = False  # BNNeck
     ema: float = 0.0  # share of the old in the moving average of the weights, a step; 0: no average
     flip: bool = False  # judge an image together with its mirror image
+    junk: float = 0.0  # junk cut from the people, as a share of each batch; 0: it is not learned
     stock_epochs: int = 0  # so many epochs first at stock strides, the rest at `strides`
     patience: int = 0  # end when nothing got better for so many epochs; 0: never
     watch: str = "merit"  # what has to get better: "merit", "accuracy", "mAP" or "valid_total"
@@ -74,6 +76,7 @@ class Config:
             self.schedule in ("constant", "cosine"),
             f"schedule {self.schedule!r}; expected constant or cosine",
         )
+        require(0 <= self.junk <= 1, f"junk is {self.junk}; expected a share of a batch, 0..1")
 
     def network(
         self,
@@ -83,7 +86,8 @@ class Config:
         torch.manual_seed(self.seed)
         names = "model tasks weights depth strides pooling layer dim size neck flip"
         options = {name: getattr(self, name) for name in names.split()}
-        model = build_model(**options, identities=identities if self.identity > 0 else 0)
+        named = identities if self.identity > 0 else 0
+        model = build_model(**options, identities=named, junk=self.junk > 0)
         model.precision = self.precision
         return model
 
@@ -97,7 +101,7 @@ def learning_rate(
     fall = 0.5 * (1 + math.cos(math.pi * t / config.epochs)) if config.schedule == "cosine" else 1.0
     return config.lr * rise * fall
 
-# %% ../nbs/11a_learning.ipynb #bf16a2f7
+# %% ../nbs/11a_learning.ipynb #bac311a7
 @dataclass
 class State:
     "What changes during a training."
@@ -131,7 +135,8 @@ class State:
             state.average = AveragedModel(model, multi_avg_fn=smooth, use_buffers=True)
         if config.balance > 0 and people is not None:
             answers = torch.tensor(attribute_targets(people))
-            state.class_weights = [w.to(device) for w in class_weights(answers, config.balance)]
+            weights = [*class_weights(answers, config.balance), torch.ones(2)]  # junk is not rare
+            state.class_weights = [w.to(device) for w in weights]
         return state
 
     @property
@@ -152,17 +157,18 @@ class State:
         self,
         logits: list[Tensor],  # (n, classes) per attribute; [] without heads
         embeddings: Tensor,  # (n, d)
-        targets: Tensor,  # (n, 12)
-        pids: Tensor,  # (n,)
-        labels: Tensor | None = None,  # (n,) the same people, numbered from 0; None: do not name them
+        targets: Tensor,  # (n, 12), or (n, 13) with junk
+        pids: Tensor,  # (m,) of the first m <= n images; the others are junk and belong to nobody
+        labels: Tensor | None = None,  # (m,) the same people, numbered from 0; None: do not name them
     ) -> tuple[Tensor, Tensor, Tensor]:  # attribute loss, re-ID loss, their weighted total; scalars
         "The losses of a batch. A task that is not trained has loss 0, and the other counts alone."
         config, tasks, head = self.config, self.config.tasks, self.model.embedding
         loss_ar = loss_id = embeddings.new_zeros(())
         if tasks != "reid":
-            weights = self.class_weights and [w.to(targets.device) for w in self.class_weights]
+            weights = self.class_weights and [w.to(targets.device) for w in self.class_weights[: len(logits)]]
             loss_ar = attribute_loss(logits, targets, weights)
         if tasks != "attributes":
+            embeddings = embeddings[: len(pids)]
             loss_id = triplet_loss(embeddings, pids, config.margin, config.mining)
             if config.identity > 0 and labels is not None and head is not None:
                 named = identity_loss(head.identify(embeddings), labels, config.smoothing)
@@ -173,10 +179,10 @@ class State:
     def step(
         self,
         images: Tensor,  # (n, h, w, 3), uint8
-        targets: Tensor,  # (n, 12)
-        pids: Tensor,  # (n,)
+        targets: Tensor,  # (n, 12), or (n, 13) with junk
+        pids: Tensor,  # (m,) of the first m <= n images
         lr: float,  # learning rate
-        labels: Tensor | None = None,  # (n,) the same people, numbered from 0
+        labels: Tensor | None = None,  # (m,) the same people, numbered from 0
     ) -> Tensor:  # (3,) attribute loss, re-ID loss, total; on the network's device
         "One step of Adam on one batch."
         for group in self.optimizer.param_groups:
@@ -191,7 +197,7 @@ class State:
             self.average.update_parameters(self.model)
         return torch.stack(losses).detach()
 
-# %% ../nbs/11a_learning.ipynb #61528c51
+# %% ../nbs/11a_learning.ipynb #3053a79f
 def run_epoch(
     state: State,
     images: Images,  # of the training people
@@ -214,11 +220,24 @@ def run_epoch(
         batch = augment(take(rows), chance)
         if config.erase > 0:
             batch = erase(batch, chance, config.erase)
-        losses.append(state.step(batch, targets[index], pids[index], lr, labels[index]))
+        answers = targets[index]
+        if config.junk > 0:
+            batch, answers = _with_junk(batch, answers, chance, config.junk)
+        losses.append(state.step(batch, answers, pids[index], lr, labels[index]))
     table = torch.stack(losses).cpu()
     _require_finite(table, epoch)
     names = ("train_loss_ar", "train_loss_id", "train_total")
     return dict(zip(names, table.mean(0).tolist(), strict=True)) | {"lr": lr}
+
+
+def _with_junk(
+    batch: Tensor, answers: Tensor, chance: torch.Generator, share: float
+) -> tuple[Tensor, Tensor]:
+    "A batch and spoiled copies of some of it; whether an image is junk becomes the last column of the targets."
+    junk = spoil(batch, chance)[: math.ceil(share * len(batch))]
+    people = F.pad(answers, (0, 1), value=0)
+    unknown = F.pad(answers.new_full((len(junk), answers.shape[1]), -1), (0, 1), value=1)
+    return torch.cat([batch, junk]), torch.cat([people, unknown])
 
 
 def _fetcher(images: Images, device: torch.device) -> Callable[[list[int]], Tensor]:

@@ -73,7 +73,7 @@ def retrieval_scores(
         scores |= {"mAP_cross_camera": across.mAP, "rank1_cross_camera": float(across.cmc[0])}
     return scores
 
-# %% ../nbs/12_training.ipynb #57b1ab0f
+# %% ../nbs/12_training.ipynb #8b276553
 def valid_losses(
     state: State,
     probabilities: dict[str, np.ndarray],  # name -> (n, classes)
@@ -84,7 +84,8 @@ def valid_losses(
     config, p = state.config, min(state.config.p, frame.pid.nunique())
     if p < 2 or not frame.pid.duplicated().any():
         return dict.fromkeys(("valid_loss_ar", "valid_loss_id", "valid_total"), float("nan"))
-    logits = [torch.from_numpy(x).clamp(min=1e-12).log() for x in probabilities.values()]
+    known = [probabilities[name] for name in NAMES if name in probabilities]  # junk has no labels here
+    logits = [torch.from_numpy(x).clamp(min=1e-12).log() for x in known]
     targets, pids = torch.tensor(attribute_targets(frame)), torch.tensor(frame.pid.to_numpy())
     points = torch.from_numpy(embeddings)
     state.weighting.cpu()
