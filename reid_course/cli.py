@@ -24,7 +24,7 @@ from reid_course.commands import (
 )
 from .core import ReidError
 
-# %% ../nbs/21_cli.ipynb #0576c317
+# %% ../nbs/21_cli.ipynb #e6119e3f
 class _Help(argparse.ArgumentDefaultsHelpFormatter):
     "Names a default where there is one."
 
@@ -106,10 +106,12 @@ def make_parser() -> argparse.ArgumentParser:
         "--where", nargs="+", default=[], metavar="ATTRIBUTE=ANSWER", help="such as uppercolor=red,blue"
     )
     c.add_argument("--top", type=int, default=10, help="how many to list")
+    _add_drop_junk(c)
     c.add_argument("--save", metavar="FIGURE", help="png file for the ranked list")
     c = command(commands, "submit", submit, "submit runs/mine --data course --out runs/submission")
     _add_run(c)
     c.add_argument("--out", required=True, help="folder for the two files")
+    _add_drop_junk(c)
     _add_device(c)
     return parser
 
@@ -117,6 +119,11 @@ def make_parser() -> argparse.ArgumentParser:
 def _add_run(c: argparse.ArgumentParser) -> None:
     c.add_argument("run", help="run folder")
     c.add_argument("--data", required=True, help="folder of a data set")
+
+
+def _add_drop_junk(c: argparse.ArgumentParser) -> None:
+    said = "leave out what looks like no person; 99 %% of the held-out people stay"
+    c.add_argument("--drop-junk", action="store_true", help=said)
 
 
 def _add_device(c: argparse.ArgumentParser) -> None:

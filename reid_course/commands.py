@@ -6,7 +6,7 @@
 __all__ = ['OPTIONS', 'demo', 'reproduce_report', 'data_make', 'data_check', 'train_run', 'evaluate', 'predict', 'search',
            'submit']
 
-# %% ../nbs/20a_commands.ipynb #6935d249
+# %% ../nbs/20a_commands.ipynb #63ef0338
 import argparse
 import json
 from collections.abc import Callable
@@ -18,7 +18,9 @@ from .core import require
 if TYPE_CHECKING:
     import torch
 
-# %% ../nbs/20a_commands.ipynb #5caabc5f
+    from reid_course.model import ReidModel
+
+# %% ../nbs/20a_commands.ipynb #3e90db9b
 def demo(args: argparse.Namespace) -> None:
     "The main job on the embedded data."
     from reid_course.experiments import DEMO, DEMO_IDENTITIES, THREE_MODELS, compare
@@ -128,6 +130,7 @@ OPTIONS: dict[str, tuple[Callable[[str], object] | tuple[str, ...], str]] = {
     "lr": (float, "learning rate (default: 3e-4)"),
     "schedule": (("constant", "cosine"), "of the learning rate (default: constant)"),
     "warmup": (float, "epochs in which it rises from zero (default: 0)"),
+    "junk": (float, "junk cut from the people, as a share of each batch; 0: not learned (default: 0)"),
     "weight_decay": (float, "of the network's weights (default: 5e-4)"),
     "margin": (_margin, "of the triplet loss: a number, or soft (default: 0.3)"),
     "valid": (float, "share of the identities held out (default: 0.3)"),
@@ -206,7 +209,7 @@ def _device(args: argparse.Namespace) -> "torch.device":
 
     return pick_device(args.device)
 
-# %% ../nbs/20a_commands.ipynb #8a4d306f
+# %% ../nbs/20a_commands.ipynb #9c0295f3
 def predict(args: argparse.Namespace) -> None:
     "The twelve attributes of images, and how sure the network is."
     from reid_course.data import ATTRIBUTES
@@ -223,7 +226,12 @@ def predict(args: argparse.Namespace) -> None:
 
 def search(args: argparse.Namespace) -> None:
     "Search the gallery of a data set, or the held-out people where it has none."
+    import numpy as np
+    from scipy.special import softmax
+
     from reid_course.data import ATTRIBUTES, load_dataset
+    from reid_course.distractors import junk_score
+    from reid_course.images import Images
     from reid_course.model import load_model
     from reid_course.report import held_out, save_figure
     from reid_course.retrieval import Gallery, figure_ranked_lists, parse_where
@@ -235,8 +243,14 @@ def search(args: argparse.Namespace) -> None:
     )
     data = load_dataset(args.data)
     table = data.gallery if len(data.gallery) else held_out(args.run, args.data)
-    gallery = Gallery(model=load_model(args.run))
-    gallery.add_images(table)
+    model = load_model(args.run)
+    logits, embeddings = model.logits(Images(table.path, model.size, cache=False))
+    listed = np.ones(len(table), bool)
+    if args.drop_junk:
+        listed = junk_score(logits) <= _junk_limit(model, args)
+    gallery = Gallery(model=model)
+    probabilities = {name: softmax(z[listed], axis=1) for name, z in logits.items()}
+    gallery.add(embeddings[listed], table[listed], probabilities)
     found = gallery.search(args.query, args.top, where)
     require(len(found) > 0, "no picture fits these conditions; expected fewer or wider ones")
     labels = found.drop(columns=[attribute.name for attribute in ATTRIBUTES])
@@ -246,15 +260,31 @@ def search(args: argparse.Namespace) -> None:
         print(f"look at {save_figure(figure_ranked_lists([first]), args.save)}")
 
 
+def _junk_limit(model: "ReidModel", args: argparse.Namespace) -> float:
+    "The junk score that 99 % of the run's held-out people stay below; infinite unless junk is to be dropped."
+    from reid_course.distractors import junk_score, limit
+    from reid_course.images import Images
+    from reid_course.report import held_out
+
+    if not args.drop_junk:
+        return float("inf")
+    held = held_out(args.run, args.data)
+    require(
+        len(held) > 0, f"{args.run} held nobody out to set the limit by; expected a run with --valid above 0"
+    )
+    return limit(junk_score(model.logits(Images(held.path, model.size, cache=False))[0]))
+
+
 def submit(args: argparse.Namespace) -> None:
     "Write the two result files of the course layout, and check them."
     from reid_course.data import load_dataset
     from reid_course.model import load_model
     from reid_course.submission import validate_submission, write_submission
 
-    data = load_dataset(args.data)
-    out = write_submission(load_model(args.run).to(_device(args)), data, args.out)
-    validate_submission(out, data)
+    data, model = load_dataset(args.data), load_model(args.run).to(_device(args))
+    out = write_submission(model, data, args.out, limit=_junk_limit(model, args))
+    for warning in validate_submission(out, data):
+        print(f"warning: {warning}")
     print(
         f"{out}: {len(data.gallery)} rows in classification_test.csv, {len(data.query)} lines in reid_test.txt"
     )

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['own_copies', 'write_submission', 'validate_submission']
 
-# %% ../nbs/16_submission.ipynb #4191a00b
+# %% ../nbs/16_submission.ipynb #781f1df9
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,12 +16,14 @@ import pandas as pd
 from .core import progress, require, whole_file
 from reid_course.data import (
     ANNOTATION_COLUMNS,
+    ATTRIBUTES,
     NAMES,
     Dataset,
     from_annotations,
     load_dataset,
     to_annotations,
 )
+from .distractors import junk_score
 from .images import Images
 from .model import ReidModel
 from .triplet import pairwise_distances
@@ -39,12 +41,13 @@ def own_copies(
 def _hash(path: str | Path) -> bytes:
     return hashlib.sha256(Path(path).read_bytes()).digest()
 
-# %% ../nbs/16_submission.ipynb #a24613c7
+# %% ../nbs/16_submission.ipynb #663fd000
 def write_submission(
     model: ReidModel,  # trained
     data: str | Path | Dataset,  # a data set with unlabelled query and gallery
     out: str | Path,  # the folder for the two files
     top: int = 200,  # length of each list
+    limit: float = float("inf"),  # images with a higher junk score (lesson 15) stand in no list
 ) -> Path:  # the folder
     "Write classification_test.csv and reid_test.txt for every gallery image and every query."
     data, out = data if isinstance(data, Dataset) else load_dataset(data), Path(out)
@@ -52,18 +55,16 @@ def write_submission(
         len(data.query) > 0 and len(data.gallery) > 0,
         f"{data.root} has no query or no test images; expected both",
     )
-    probabilities, gallery = model.predict(Images(data.gallery.path, model.size, cache=False))
-    require(bool(probabilities), "this network has no attribute heads; expected one trained for both tasks")
+    logits, gallery = model.logits(Images(data.gallery.path, model.size, cache=False))
+    require(bool(logits), "this network has no attribute heads; expected one trained for both tasks")
     _, queries = model.predict(Images(data.query.path, model.size, cache=False))
     files = [Path(path).name for path in data.gallery.path]
-    answers = pd.DataFrame(
-        {name: probabilities[name].argmax(1) for name in NAMES}, index=pd.Index(files, name="id")
-    )
-    copies = own_copies(data.query.path, data.gallery.path)
+    answers = pd.DataFrame({name: logits[name].argmax(1) for name in NAMES}, index=pd.Index(files, name="id"))
+    copies, listed = own_copies(data.query.path, data.gallery.path), junk_score(logits) <= limit
     with whole_file(out / "classification_test.csv") as part:
         to_annotations(answers).to_csv(part)
     with whole_file(out / "reid_test.txt") as part:
-        part.write_text("".join(_lines(queries, gallery, copies, data.query.path, files, top)))
+        part.write_text("".join(_lines(queries, gallery, copies, listed, data.query.path, files, top)))
     return out
 
 
@@ -71,11 +72,12 @@ def _lines(
     queries: np.ndarray,
     gallery: np.ndarray,
     copies: np.ndarray,
+    listed: np.ndarray,
     paths: Iterable[str],
     files: list[str],
     top: int,
 ) -> Iterable[str]:
-    "One line per query: its file name, and the gallery's best first, without its own copy."
+    "One line per query: its file name, and the gallery's best first, without its own copy and junk."
     import torch
 
     points = torch.from_numpy(gallery)
@@ -83,25 +85,43 @@ def _lines(
     for query, copy, path in progress(rows, "ranking", len(queries)):
         distances = pairwise_distances(torch.from_numpy(query[None]), points)[0].numpy()
         ranked = np.argsort(distances, kind="stable")
-        best = ranked[ranked != copy][:top]
+        best = ranked[listed[ranked] & (ranked != copy)][:top]
         yield f"{Path(path).name}: {', '.join(files[i] for i in best)}\n"
 
-# %% ../nbs/16_submission.ipynb #2447a4e1
+# %% ../nbs/16_submission.ipynb #7bcc65c5
 def validate_submission(
     out: str | Path,  # the folder with the two files
     data: str | Path | Dataset,  # the data set they are for
-) -> None:
-    "`ReidError` naming file, line and rule of the first fault; silent if there is none."
+) -> list[str]:  # warnings: answers that are spread unlike the training's
+    "`ReidError` naming file, line and rule of the first fault."
     data, out = data if isinstance(data, Dataset) else load_dataset(data), Path(out)
     for name in ("classification_test.csv", "reid_test.txt"):
         require((out / name).is_file(), f"{out / name} is missing; expected both files of a submission")
     known = {Path(path).name for path in data.gallery.path}
-    _check_table(out / "classification_test.csv", known)
+    answers = _check_table(out / "classification_test.csv", known)
     _check_lists(out / "reid_test.txt", known, {Path(path).name for path in data.query.path})
+    return _strange_answers(answers, data.train)
 
 
-def _check_table(file: Path, known: set[str]) -> None:
-    "The attributes: header, every image once, every answer in its range."
+def _strange_answers(answers: pd.DataFrame, train: pd.DataFrame) -> list[str]:
+    "A line for each attribute whose answers differ in a quarter of the images or more."
+    warnings = []
+    for attribute in ATTRIBUTES:
+        known = train[attribute.name][train[attribute.name] >= 0]
+        shares = [
+            x.value_counts(normalize=True).reindex(range(len(attribute.classes)), fill_value=0)
+            for x in (answers[attribute.name], known)
+        ]
+        moved = (shares[0] - shares[1]).abs().sum() / 2
+        if len(known) and moved > 0.25:
+            most = attribute.classes[(shares[0] - shares[1]).to_numpy().argmax()]
+            found, expected = (f"{100 * share[attribute.classes.index(most)]:.0f} %" for share in shares)
+            warnings.append(f"{attribute.name}: {found} of the answers are {most}, {expected} in training")
+    return warnings
+
+
+def _check_table(file: Path, known: set[str]) -> pd.DataFrame:
+    "The attributes: header, every image once, every answer in its range. The answers as class numbers."
     table = pd.read_csv(file, dtype={"id": str})
     expected = ["id", *ANNOTATION_COLUMNS]
     require(
@@ -109,8 +129,8 @@ def _check_table(file: Path, known: set[str]) -> None:
         f"{file}, line 1: not the header expected; expected {','.join(expected)}",
     )
     _check_names(file, table.id.tolist(), known, first_line=2)
-    table.index += 2  # as lines of the file
-    from_annotations(table, f"{file}, lines")
+    table.index = pd.Index([f"line {number}" for number in range(2, len(table) + 2)])
+    return from_annotations(table, str(file))
 
 
 def _check_lists(file: Path, known: set[str], queries: set[str]) -> None:
@@ -118,6 +138,10 @@ def _check_lists(file: Path, known: set[str], queries: set[str]) -> None:
     lines = [line.partition(": ") for line in file.read_text().splitlines()]
     _check_names(file, [name for name, _, _ in lines], queries, first_line=1)
     for number, (_, _, ranked) in enumerate(lines, start=1):
+        require(
+            bool(ranked.strip()),
+            f"{file}, line {number}: a query without a list; expected test images, best first",
+        )
         images = ranked.split(", ")
         unknown = [image for image in images if image not in known]
         require(
