@@ -32,7 +32,10 @@ setup(
     packages=find_packages(include=["reid_course", "reid_course.*"]),
     package_data={"reid_course": ["*.jinja", "py.typed"]},
     install_requires=settings["requirements"].split(),
-    extras_require={"dev": settings["dev_requirements"].split()},
+    extras_require={
+        "hog": settings["hog_requirements"].split(),
+        "dev": (settings["dev_requirements"] + " " + settings["hog_requirements"]).split(),
+    },
     entry_points={
         "console_scripts": settings["console_scripts"].split(),
         "nbdev": [f"{settings['lib_name']}={settings['lib_path']}._modidx:d"],
