@@ -9,6 +9,7 @@ HERE = Path(__file__).parent
 config = ConfigParser(delimiters=["="])
 config.read(HERE / "settings.ini", encoding="utf-8")
 settings = config["DEFAULT"]
+extras = {name: settings[f"{name}_requirements"].split() for name in ("hog", "onnx")}
 
 setup(
     name=settings["lib_name"],
@@ -32,10 +33,7 @@ setup(
     packages=find_packages(include=["reid_course", "reid_course.*"]),
     package_data={"reid_course": ["*.jinja", "py.typed"]},
     install_requires=settings["requirements"].split(),
-    extras_require={
-        "hog": settings["hog_requirements"].split(),
-        "dev": (settings["dev_requirements"] + " " + settings["hog_requirements"]).split(),
-    },
+    extras_require={"dev": sum(extras.values(), settings["dev_requirements"].split()), **extras},
     entry_points={
         "console_scripts": settings["console_scripts"].split(),
         "nbdev": [f"{settings['lib_name']}={settings['lib_path']}._modidx:d"],

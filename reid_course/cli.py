@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['make_parser', 'main']
 
-# %% ../nbs/21_cli.ipynb #698dea5d
+# %% ../nbs/21_cli.ipynb #74a8ca0f
 import argparse
 import sys
 from collections.abc import Callable, Sequence
@@ -16,6 +16,7 @@ from reid_course.commands import (
     data_make,
     demo,
     evaluate,
+    export,
     predict,
     reproduce_report,
     search,
@@ -24,7 +25,7 @@ from reid_course.commands import (
 )
 from .core import ReidError
 
-# %% ../nbs/21_cli.ipynb #e6119e3f
+# %% ../nbs/21_cli.ipynb #928784a6
 class _Help(argparse.ArgumentDefaultsHelpFormatter):
     "Names a default where there is one."
 
@@ -113,6 +114,9 @@ def make_parser() -> argparse.ArgumentParser:
     c.add_argument("--out", required=True, help="folder for the two files")
     _add_drop_junk(c)
     _add_device(c)
+    c = command(commands, "export", export, "export runs/demo/resnet model.onnx")
+    c.add_argument("run", help="run folder")
+    c.add_argument("file", help="ONNX file to write")
     return parser
 
 

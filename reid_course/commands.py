@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['OPTIONS', 'demo', 'reproduce_report', 'data_make', 'data_check', 'train_run', 'evaluate', 'predict', 'search',
-           'submit']
+           'submit', 'export']
 
 # %% ../nbs/20a_commands.ipynb #63ef0338
 import argparse
@@ -209,7 +209,7 @@ def _device(args: argparse.Namespace) -> "torch.device":
 
     return pick_device(args.device)
 
-# %% ../nbs/20a_commands.ipynb #9c0295f3
+# %% ../nbs/20a_commands.ipynb #2765d182
 def predict(args: argparse.Namespace) -> None:
     "The twelve attributes of images, and how sure the network is."
     from reid_course.data import ATTRIBUTES
@@ -288,3 +288,12 @@ def submit(args: argparse.Namespace) -> None:
     print(
         f"{out}: {len(data.gallery)} rows in classification_test.csv, {len(data.query)} lines in reid_test.txt"
     )
+
+
+def export(args: argparse.Namespace) -> None:
+    "Write the network as one ONNX file that takes bytes of images."
+    from reid_course.export import export_onnx
+    from reid_course.model import load_model
+
+    file = export_onnx(load_model(args.run), args.file)
+    print(f"{file}: {file.stat().st_size / 2**20:.1f} MiB")

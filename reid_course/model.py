@@ -25,7 +25,7 @@ from .data import ATTRIBUTES, NAMES, Attribute
 from .heads import ConvHeads, DenseHeads, EmbeddingHead
 from .images import Images, to_input
 
-# %% ../nbs/11_model.ipynb #53c8ead5
+# %% ../nbs/11_model.ipynb #a0472491
 class ReidModel(nn.Module):
     "Backbone, attribute heads and embedding head as one network (the report, Figure 5)."
 
@@ -97,14 +97,20 @@ class ReidModel(nn.Module):
         return {name: F.softmax(torch.from_numpy(z), 1).numpy() for name, z in logits.items()}, embeddings
 
     def _one_batch(self, images: np.ndarray) -> list[np.ndarray]:
-        "Logits of each attribute, then the embeddings."
         inputs = to_input(torch.from_numpy(images).to(next(self.parameters()).device))
+        return [x.cpu().numpy() for x in self.look(inputs)]
+
+    def look(
+        self,
+        inputs: Tensor,  # (n, 3, height, width), normalised
+    ) -> list[Tensor]:  # logits (n, classes) per attribute, then the points to search by (n, d)
+        "One batch, in the mode the network is in; with `flip`, the mean over the images and their mirror images."
         outputs = self._look(inputs)
         if self.config.get("flip"):  # who is mirrored is the same person in the same clothes
             outputs = [(a + b) / 2 for a, b in zip(outputs, self._look(inputs.flip(3)), strict=True)]
             if self.embedding is not None and self.embedding.neck is not None:
                 outputs[-1] = F.normalize(outputs[-1])
-        return [x.cpu().numpy() for x in outputs]
+        return outputs
 
     def _look(self, inputs: Tensor) -> list[Tensor]:
         "Logits of each attribute, then the embeddings, of normalised images."
