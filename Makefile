@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PIP_CONSTRAINT := constraints.txt
 export PIP_BUILD_CONSTRAINT := constraints.txt
 
-.PHONY: help install course test test-all lab bench export format constraints clean
+.PHONY: help install course test test-all lab bench export lessons bands students format constraints clean
 
 help:  ## list the targets (what `make` alone does)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s%s\n", $$1, $$2}' Makefile
@@ -36,6 +36,15 @@ export: install  ## after editing a lesson: the package and README.md from the n
 	$(BIN)/nbdev_export
 	$(BIN)/nbdev_clean
 	$(BIN)/python tools/readme.py
+
+lessons: install  ## run the lessons that changed and store what they show
+	$(BIN)/python tools/lessons.py
+
+bands: install  ## measure again what a reader should find: results/bands.json; then make lessons
+	$(BIN)/python tools/bands.py
+
+students: install  ## the lessons without their solutions, in student/
+	$(BIN)/python tools/students.py
 
 format: install  ## ruff's fixes and layout, in lessons and tests
 	$(BIN)/ruff check --fix nbs tests tools bench setup.py

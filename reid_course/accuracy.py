@@ -16,6 +16,23 @@ from numpy.typing import ArrayLike
 from .core import require
 from .data import ATTRIBUTES, NAMES
 
+# %% ../nbs/09a_accuracy.ipynb #6dfc3205
+def _accuracy(said: np.ndarray, true: np.ndarray) -> float:
+    "Share of right answers."
+    return float((said == true).mean())
+
+
+def _balanced(said: np.ndarray, true: np.ndarray) -> float:
+    "Mean recall of the classes present."
+    return float(np.mean([(said[true == c] == c).mean() for c in np.unique(true)]))
+
+
+def _f1(said: np.ndarray, true: np.ndarray) -> float:
+    "Mean F1 of the classes present."
+    both = [((said == c) & (true == c)).sum() for c in np.unique(true)]
+    either = [(said == c).sum() + (true == c).sum() for c in np.unique(true)]
+    return float(np.mean(2 * np.array(both) / np.array(either)))
+
 # %% ../nbs/09a_accuracy.ipynb #81872b35
 def as_array(
     values: Any,  # array, table, list or tensor
@@ -41,23 +58,6 @@ def whole_numbers(
         exact = False
     require(exact, f"{what} holds something else than whole numbers (type {array.dtype}); expected no gaps")
     return whole
-
-# %% ../nbs/09a_accuracy.ipynb #6dfc3205
-def _accuracy(said: np.ndarray, true: np.ndarray) -> float:
-    "Share of right answers."
-    return float((said == true).mean())
-
-
-def _balanced(said: np.ndarray, true: np.ndarray) -> float:
-    "Mean recall of the classes present."
-    return float(np.mean([(said[true == c] == c).mean() for c in np.unique(true)]))
-
-
-def _f1(said: np.ndarray, true: np.ndarray) -> float:
-    "Mean F1 of the classes present."
-    both = [((said == c) & (true == c)).sum() for c in np.unique(true)]
-    either = [(said == c).sum() + (true == c).sum() for c in np.unique(true)]
-    return float(np.mean(2 * np.array(both) / np.array(either)))
 
 # %% ../nbs/09a_accuracy.ipynb #788de6e5
 def _answers(values: Any, what: str, lowest: int) -> np.ndarray:

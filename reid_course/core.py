@@ -118,17 +118,17 @@ def progress(
     silent = {} if issubclass(tqdm, tqdm_notebook) else {"disable": None}
     return tqdm(items, desc=what, total=total, delay=2, **silent)
 
-# %% ../nbs/00_core.ipynb #4e7d7129
+# %% ../nbs/00_core.ipynb #5b7b5e81
 PALETTE = {
     "right": "#009E73",
     "wrong": "#D55E00",
     "query": "#0072B2",
     "plain": "#999999",
     "ink": "#333333",
-    "MFC": "#999999",
+    "MFC": "#C4C4C4",
     "ResNet": "#0072B2",
     "ConvHead": "#E69F00",
-    "SA": "#CC79A7",
+    "SA": "#882255",
     "train": "#56B4E9",
     "valid": "#0072B2",
 }

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['embedding_pair', 'repeats', 'GalleryTiles', 'squared_distances', 're_rank']
 
-# %% ../nbs/09b_distances.ipynb #440a1cd8
+# %% ../nbs/09b_distances.ipynb #2d5f33e8
 from collections.abc import Iterator
 
 import numpy as np

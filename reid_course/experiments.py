@@ -6,7 +6,7 @@
 __all__ = ['DEMO_IDENTITIES', 'DEMO', 'THREE_MODELS', 'ABLATIONS', 'colour_histogram', 'baselines', 'compare', 'tell_epoch',
            'estimate_seconds', 'planned', 'reproduce', 'in_words']
 
-# %% ../nbs/13_reproduction.ipynb #1b24ed53
+# %% ../nbs/13_reproduction.ipynb #70951b19
 import json
 import math
 import time
@@ -26,7 +26,7 @@ from .split import split_identities
 from .tables import RETRIEVAL, record
 from .training import retrieval_scores, score, train, write_json
 
-# %% ../nbs/13_reproduction.ipynb #485a3618
+# %% ../nbs/13_reproduction.ipynb #fafb1635
 def colour_histogram(
     images: np.ndarray,  # (n, h, w, 3), uint8
     stripes: int = 6,  # horizontal parts
@@ -41,7 +41,7 @@ def colour_histogram(
     counts = np.bincount(bins.ravel(), minlength=n * stripes * levels**3).reshape(n, -1)
     return np.sqrt(counts / counts.sum(1, keepdims=True)).astype(np.float32)
 
-# %% ../nbs/13_reproduction.ipynb #b3d1169e
+# %% ../nbs/13_reproduction.ipynb #c51d55a1
 def baselines(
     data: str | Path,  # the folder of a data set
     config: Config,  # whose split, size and first weights are used
@@ -55,7 +55,7 @@ def baselines(
         "untrained network": {name: untrained[name] for name in RETRIEVAL},
     }
 
-# %% ../nbs/13_reproduction.ipynb #63876741
+# %% ../nbs/13_reproduction.ipynb #8d0d02e0
 DEMO_IDENTITIES = 180
 DEMO: dict[str, Any] = {
     **{"epochs": 5, "p": 32, "k": 2, "size": (64, 32), "weights": None, "weight_decay": 0.0},
@@ -63,7 +63,7 @@ DEMO: dict[str, Any] = {
 }
 "What `reid-course demo` trains with."
 
-# %% ../nbs/13_reproduction.ipynb #03cf5fd7
+# %% ../nbs/13_reproduction.ipynb #02ec0abc
 THREE_MODELS: dict[str, dict[str, Any]] = {model: {"model": model} for model in MODELS}
 "The report's tables: what each of their columns is trained with."
 ABLATIONS: dict[str, dict[str, Any]] = {
@@ -138,7 +138,7 @@ def _step_seconds(state: State) -> float:
         taken.append(time.perf_counter() - start)
     return min(taken)
 
-# %% ../nbs/13_reproduction.ipynb #5572caf3
+# %% ../nbs/13_reproduction.ipynb #dcd6a5f3
 def planned(
     seeds: int = 3,  # of the three models, >= 1
     ablation_seeds: int = 1,  # of each ablation; 0: none

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['parse_where', 'check_where', 'Gallery', 'figure_ranked_lists', 'figure_sorted_distances']
 
-# %% ../nbs/14_retrieval.ipynb #545838d9
+# %% ../nbs/14_retrieval.ipynb #04a2d453
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# %% ../nbs/14_retrieval.ipynb #e7a0d866
+# %% ../nbs/14_retrieval.ipynb #6b30c842
 _CLASSES = {attribute.name: attribute.classes for attribute in ATTRIBUTES}
 
 
@@ -55,7 +55,7 @@ def check_where(
         numbers[name] = [_CLASSES[name].index(word) for word in wanted]
     return numbers
 
-# %% ../nbs/14_retrieval.ipynb #155ba5d7
+# %% ../nbs/14_retrieval.ipynb #31562cf9
 class Gallery:
     "Pictures to be searched, by embedding and by attributes; exact, in memory."
 
@@ -190,7 +190,7 @@ class Gallery:
                 f"{path}: not a readable gallery ({error}); expected a file that Gallery.save wrote"
             ) from error
 
-# %% ../nbs/14_retrieval.ipynb #f6665b30
+# %% ../nbs/14_retrieval.ipynb #5b266e03
 def figure_ranked_lists(
     lists: Sequence[
         tuple[str | Path, pd.DataFrame, int | None]
@@ -224,7 +224,7 @@ def _picture(axis: "Axes", path: str | Path, title: str, colour: str, line: str 
     for spine in axis.spines.values():
         spine.set(color=colour, linewidth=3, linestyle=line)
 
-# %% ../nbs/14_retrieval.ipynb #bd394c46
+# %% ../nbs/14_retrieval.ipynb #c986a4f2
 def figure_sorted_distances(
     distances: np.ndarray,  # (n,) of one query to a gallery without itself
     right: np.ndarray,  # (n,) bool: is it the query's person?

@@ -6,7 +6,7 @@
 __all__ = ['RETRIEVAL', 'REPORT', 'record', 'machine', 'read_records', 'table1', 'table2', 'spread', 'overview', 'gain',
            'beside_report', 'figure_curves', 'figure_attributes', 'steadiness']
 
-# %% ../nbs/12a_tables.ipynb #0678ef41
+# %% ../nbs/12a_tables.ipynb #881774fd
 import json
 import platform
 import subprocess
@@ -27,7 +27,7 @@ from .model import MODELS
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# %% ../nbs/12a_tables.ipynb #db0cdd73
+# %% ../nbs/12a_tables.ipynb #ea11f8e4
 def record(
     run: str | Path,  # a finished run folder
     dataset: str,  # what it was trained on, in words
@@ -78,7 +78,7 @@ def read_records(
     records = [json.loads(file.read_text()) for file in sorted(Path(folder).glob("*.json"))]
     return [r for r in records if all((r["config"] | r).get(name) == value for name, value in wanted.items())]
 
-# %% ../nbs/12a_tables.ipynb #710a0396
+# %% ../nbs/12a_tables.ipynb #99d052a9
 RETRIEVAL = ("mAP", "rank1", "mAP_cross_camera", "rank1_cross_camera")
 "The scores of Table 2."
 
@@ -109,7 +109,7 @@ def table2(
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=list(RETRIEVAL), dtype=float)
     return (100 * frame).round(2).rename_axis("method")
 
-# %% ../nbs/12a_tables.ipynb #1124f57c
+# %% ../nbs/12a_tables.ipynb #5e0a849f
 def spread(
     records: Sequence[dict],  # runs that differ in their seed only
     columns: Sequence[str] = ("accuracy", *RETRIEVAL),  # of the best epoch
@@ -120,7 +120,7 @@ def spread(
         return scores.iloc[0].map("{:.1f}".format)
     return pd.Series({c: f"{scores[c].mean():.1f} ± {scores[c].std():.1f}" for c in columns})
 
-# %% ../nbs/12a_tables.ipynb #e9370d68
+# %% ../nbs/12a_tables.ipynb #b1df3eaf
 def overview(
     records: Sequence[dict],  # with their `variant`
     columns: Sequence[str] = ("accuracy", *RETRIEVAL),  # scores of the best epoch
@@ -150,7 +150,7 @@ def gain(
     noise = " (within noise)" if abs(a.mean() - b.mean()) < 2 * error else ""
     return f"{a.mean() - b.mean():+.1f} ± {error:.1f}{noise}"
 
-# %% ../nbs/12a_tables.ipynb #b8674c86
+# %% ../nbs/12a_tables.ipynb #7bf8d4cc
 _PRINTED = {
     "age": (78.61, 78.63, 83.09, 74.50),
     "backpack": (76.16, 81.83, 82.86, 75.98),
@@ -190,7 +190,7 @@ def beside_report(
             found[f"{title}, report"] = REPORT[title].map("{:.1f}".format).tolist()
     return pd.DataFrame(found, index=pd.Index(REPORT.index, name="%"))
 
-# %% ../nbs/12a_tables.ipynb #b5dc0a9c
+# %% ../nbs/12a_tables.ipynb #91a29b46
 def figure_curves(
     logs: dict[str, pd.DataFrame],  # by title: the log of a run
 ) -> "Figure":
@@ -230,7 +230,10 @@ def figure_attributes(
     figure, axis = plt.subplots(figsize=(8, 4.6), layout="constrained")
     places = np.arange(len(table))[::-1]
     axis.hlines(
-        places, table.drop(columns="MFC").min(axis=1), table.drop(columns="MFC").max(axis=1), color="#cccccc"
+        places,
+        table.drop(columns="MFC").min(axis=1),
+        table.drop(columns="MFC").max(axis=1),
+        color=PALETTE["plain"],
     )
     for name, marker in (("MFC", "|"), ("ResNet", "o"), ("ConvHead", "s"), ("SA", "^")):
         if name in table:
@@ -250,7 +253,7 @@ def figure_attributes(
     axis.legend(frameon=False, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1))
     return figure
 
-# %% ../nbs/12a_tables.ipynb #1c6f052e
+# %% ../nbs/12a_tables.ipynb #cc79c39a
 def steadiness(
     records: Sequence[dict],  # with their `variant`
     last: int = 10,  # epochs looked at

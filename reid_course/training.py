@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['score', 'attribute_scores', 'retrieval_scores', 'valid_losses', 'train', 'write_json']
 
-# %% ../nbs/12_training.ipynb #ec07b168
+# %% ../nbs/12_training.ipynb #07e4419f
 import json
 import time
 from collections.abc import Callable
@@ -28,7 +28,7 @@ from .model import ReidModel, load_weights, read_weights, save_model
 from .sampling import PKBatchSampler
 from .split import most_frequent_class_accuracy, split_identities
 
-# %% ../nbs/12_training.ipynb #8b3de8af
+# %% ../nbs/12_training.ipynb #cb74d3ba
 def score(
     model: ReidModel,
     images: Images,  # of people it was not trained on
@@ -73,7 +73,7 @@ def retrieval_scores(
         scores |= {"mAP_cross_camera": across.mAP, "rank1_cross_camera": float(across.cmc[0])}
     return scores
 
-# %% ../nbs/12_training.ipynb #8b276553
+# %% ../nbs/12_training.ipynb #9fc5130c
 def valid_losses(
     state: State,
     probabilities: dict[str, np.ndarray],  # name -> (n, classes)
@@ -97,7 +97,7 @@ def valid_losses(
     names = ("valid_loss_ar", "valid_loss_id", "valid_total")
     return dict(zip(names, torch.stack(losses).detach().mean(0).tolist(), strict=True))
 
-# %% ../nbs/12_training.ipynb #9abb462f
+# %% ../nbs/12_training.ipynb #cc4af4e3
 def _save(state: State, path: Path) -> None:
     "Write the state as one file."
     tensors = {f"weighting/{name}": x for name, x in state.weighting.state_dict().items()}
@@ -129,7 +129,7 @@ def _restore(state: State, path: Path) -> None:
             averages[name] = torch.empty_like(parameter).copy_(averages[name])
     state.log = json.loads(header["training"])["log"]
 
-# %% ../nbs/12_training.ipynb #fa108f48
+# %% ../nbs/12_training.ipynb #8a30b2c2
 def train(
     data: str | Path | Dataset,  # the folder of a data set, or a data set read
     out: str | Path,  # the run folder to make

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['vote']
 
-# %% ../nbs/14a_viewpoints.ipynb #7828664d
+# %% ../nbs/14a_viewpoints.ipynb #95d7923c
 from collections.abc import Mapping
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from .core import require
 from .distances import embedding_pair, squared_distances
 
-# %% ../nbs/14a_viewpoints.ipynb #40b6db07
+# %% ../nbs/14a_viewpoints.ipynb #f3fca0b9
 def vote(
     probabilities: Mapping[str, np.ndarray],  # name -> (n, classes), of `predict`
     embeddings: np.ndarray,  # (n, d) of the same images

@@ -1,4 +1,4 @@
-"""Every lesson runs from top to bottom in a process of its own: as it stands, and against the exported package."""
+"""Every lesson runs from top to bottom in a process of its own, as it stands."""
 
 import re
 import shutil
@@ -9,7 +9,7 @@ import pytest
 from nbdev.config import get_config
 from nbdev.process import NBProcessor
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from support import NOTEBOOKS, ROOT, copy_tree, run
+from support import NOTEBOOKS, ROOT, run
 
 UNRUN = ROOT / "tests" / "unrun_cells.txt"
 LAST_CELL = "import nbdev\n\nnbdev.nbdev_export()"
@@ -24,30 +24,6 @@ def run_lesson(
         "nbdev_test", "--path", notebook, "--do_print", cwd=notebook.parent.parent, seconds=seconds
     )
     assert code == 0 and f"- Completed {notebook}" in output, output
-
-
-def exported_module(
-    notebook: Path,
-) -> str:  # "" for a page that exports nothing
-    "The name of the module that a lesson becomes."
-    found = re.search(r"#\| default_exp (\w+)", notebook.read_text(encoding="utf-8"))
-    return found[1] if found else ""
-
-
-def against_package(
-    notebook: Path,
-) -> nbformat.NotebookNode:
-    "The lesson with each exported cell replaced by an import of all names, private ones too, of its module."
-    lesson = nbformat.read(notebook, as_version=4)
-    module = f"reid_course.{exported_module(notebook)}"
-    for cell in lesson.cells:
-        if cell.cell_type == "code" and re.search(r"^#\|\s*export[is]?\s*$", cell.source, re.M):
-            directives = re.match(r"(?:#\|.*\n)*", cell.source)[0]
-            cell.source = (
-                f"{directives}import {module} as shipped\n"
-                "globals().update({k: v for k, v in vars(shipped).items() if not k.startswith('__')})"
-            )
-    return lesson
 
 
 def unrun_cells(
@@ -80,23 +56,9 @@ def listed_cells(
     return [(name, flag, code) for name, flag, _, code in rows]
 
 
-@pytest.fixture(scope="session")
-def lessons_against_package(tmp_path_factory):
-    "A copy of the project whose lessons import what they would define."
-    tree = copy_tree(tmp_path_factory.mktemp("package"))
-    for notebook in (tree / "nbs").glob("*.ipynb"):
-        nbformat.write(against_package(notebook), notebook)
-    return tree
-
-
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_lesson(notebook):
     run_lesson(notebook)
-
-
-@pytest.mark.parametrize("notebook", [*filter(exported_module, NOTEBOOKS)], ids=lambda path: path.stem)
-def test_lesson_against_the_package(notebook, lessons_against_package):
-    run_lesson(lessons_against_package / "nbs" / notebook.name)
 
 
 def test_cells_that_no_test_runs_are_listed_with_a_reason():
@@ -109,13 +71,9 @@ def test_cells_that_no_test_runs_are_listed_with_a_reason():
 
 @pytest.fixture
 def project(tmp_path):
-    "A project of one lesson, whose package does what the lesson says."
+    "A project of one lesson."
     shutil.copy(ROOT / "settings.ini", tmp_path)
     (tmp_path / "nbs").mkdir()
-    package = tmp_path / "reid_course"
-    package.mkdir()
-    (package / "__init__.py").touch()
-    (package / "one.py").write_text("_ONE = 1\n\ndef one(): return _ONE\n")
     return tmp_path
 
 
@@ -150,15 +108,6 @@ def test_lesson_that_nbdev_passes_over_fails(project):
     notebook = lesson(project, *ONE)
     (project / "nbs" / ".notest").touch()
     with pytest.raises(AssertionError, match="No files were eligible"):
-        run_lesson(notebook)
-
-
-def test_lesson_against_the_package_runs_the_package(project):
-    notebook = lesson(project, *ONE)
-    nbformat.write(against_package(notebook), notebook)
-    run_lesson(notebook)
-    (project / "reid_course" / "one.py").write_text("_ONE = 1\n\ndef one(): return None\n")
-    with pytest.raises(AssertionError, match="assert one"):
         run_lesson(notebook)
 
 

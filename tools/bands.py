@@ -1,0 +1,69 @@
+"""Measure again what a reader should find: python tools/bands.py [NOTEBOOK…] writes results/bands.json
+
+A lesson with a band has a function `measure(seed)`, which returns numbers by name, and a line `expected(…, "08")`.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from contextlib import chdir
+from pathlib import Path
+
+from lessons import BANDS, NOTEBOOKS, passed_over
+
+SEEDS = range(5)
+
+
+def banded(
+    path: Path,
+) -> str:  # the number under which its band stands; "" where it has none
+    "What a lesson calls its band."
+    found = re.search(r'expected\(\w+, \\"(\w+)\\"\)', path.read_text(encoding="utf-8"))
+    return found[1] if found else ""
+
+
+def measured(
+    path: Path,
+) -> list[dict[str, float]]:  # a row a seed
+    "Run a lesson up to its band, and its experiment with every seed."
+    from execnb.shell import CaptureShell
+    from nbdev.process import NBProcessor
+
+    lesson, shell = NBProcessor(path, rm_directives=False).nb, CaptureShell(path)
+    with chdir(path.parent):
+        for cell in lesson.cells:
+            if re.search(r"^expected\(", cell.source, re.M):
+                break
+            if not passed_over(cell):
+                shell.cell(cell)
+                if shell.exc:
+                    raise shell.exc
+        return [shell.user_ns["measure"](seed) for seed in SEEDS]
+
+
+def write(
+    path: Path,
+) -> None:
+    "Put a lesson's bands into the file, which holds those of the others."
+    from reid_course.exercises import band
+    from reid_course.training import write_json
+
+    rows = measured(path)
+    bands = {name: band([row[name] for row in rows]) for name in rows[0]}
+    others = json.loads(BANDS.read_text()) if BANDS.exists() else {}
+    write_json(BANDS, dict(sorted((others | {banded(path): bands}).items())))
+    for name, found in bands.items():
+        print(f"{path.stem}  {name}  {found['mean']:.3f} ± {found['band']:.3f}", flush=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--one"]:
+        write(Path(sys.argv[2]))
+    else:
+        names = [Path(name).stem for name in sys.argv[1:]]
+        quiet = os.environ | {"TQDM_DISABLE": "1", "OMP_NUM_THREADS": "1"}
+        for path in NOTEBOOKS:
+            if banded(path) and (not names or path.stem in names):
+                subprocess.run([sys.executable, __file__, "--one", path], env=quiet, check=True)

@@ -1,0 +1,180 @@
+"""Run the lessons and store what they show: python tools/lessons.py [NOTEBOOK…]
+
+Without names, every lesson whose code, package or data changed since its outputs were stored. Each lesson runs in a
+process of its own. With the outputs goes a mark of what they came from, so that a test can tell when they are stale.
+"""
+
+import ast
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from configparser import ConfigParser
+from contextlib import chdir
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+ROOT = Path(__file__).parent.parent
+NOTEBOOKS = sorted((ROOT / "nbs").glob("*.ipynb"))
+BANDS = ROOT / "results" / "bands.json"
+MARK = "reid_course"
+
+
+def opening(
+    name: str,  # of a notebook
+) -> tuple[str, str]:  # the badge under its title, and the cell that installs the package where it is missing
+    "What makes a lesson open elsewhere, from settings.ini."
+    config = ConfigParser(delimiters=["="])
+    config.read(ROOT / "settings.ini", encoding="utf-8")
+    settings = config["DEFAULT"]
+    place = f"{settings['user']}/{settings['repo']}"
+    page = f"https://colab.research.google.com/github/{place}/blob/{settings['branch']}/nbs/{name}"
+    install = (
+        "#| hide\n"
+        "import importlib.util\n\n"
+        f'if importlib.util.find_spec("{settings["lib_name"]}") is None:  # on Colab, say\n'
+        f"    !git clone -q --depth 1 {settings['git_url']} && pip install -q ./{settings['repo']}\n"
+        f"    %cd {settings['repo']}/nbs"
+    )
+    return f"[![Open in Colab](images/colab.svg)]({page})", install
+
+
+def opened(
+    lesson: NotebookNode,
+    name: str,
+) -> NotebookNode:  # the same notebook
+    "Put badge and install cell where they belong: under the title, and before all other code."
+    if name == "index.ipynb":  # becomes the README
+        return lesson
+    badge, install = opening(name)
+    made = [
+        nbformat.v4.new_markdown_cell(badge, id="badge"),
+        nbformat.v4.new_code_cell(install, id="install"),
+    ]
+    others = [
+        c
+        for c in lesson.cells
+        if not re.match(r"\[!\[Open in Colab]|#\| hide\nimport importlib\.util", c.source)
+    ]
+    lesson.cells = [others[0], *made, *others[1:]]
+    return lesson
+
+
+def digest(
+    *texts: str,
+) -> str:  # 16 hexadecimal digits
+    "A short name for exactly these texts."
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
+
+
+def modules(
+    code: str,
+) -> set[str]:  # names of this package's modules
+    "What code takes from the package."
+    return set(re.findall(r"^\s*(?:from|import) (?:reid_course)?\.(\w+)", code, re.M))
+
+
+def closure(
+    names: set[str],
+) -> set[str]:
+    "These modules and all that they import."
+    found: set[str] = set()
+    while names:
+        found |= names
+        texts = [(ROOT / "reid_course" / f"{name}.py").read_text(encoding="utf-8") for name in names]
+        names = set().union(*map(modules, texts)) - found
+    return found
+
+
+def mark(
+    lesson: NotebookNode,
+) -> dict[str, str]:  # digests of code, package, data and outputs
+    "What a lesson's outputs come from. Notes in the generated files that name cells do not count."
+    code = [cell for cell in lesson.cells if cell.cell_type == "code"]
+    sources = [cell.source for cell in code]
+    package = [ROOT / "reid_course" / f"{name}.py" for name in sorted(closure(modules("\n".join(sources))))]
+    read = sorted(
+        set(re.findall(r"\.\./((?:results|bench)[\w/.-]*)", "\n".join(sources))) - {"results/bands.json"}
+    )
+    files = [file for name in read for file in sorted([ROOT / name, *(ROOT / name).glob("**/*.json")])]
+    asked = re.findall(r'^expected\(\w+, "(\w+)"\)', "\n".join(sources), re.M)
+    bands = json.loads(BANDS.read_text()) if BANDS.exists() else {}
+    return {
+        "code": digest(*sources),
+        "package": digest(*(ast.unparse(ast.parse(path.read_text(encoding="utf-8"))) for path in package)),
+        "data": digest(
+            *(file.read_text(encoding="utf-8") for file in files if file.is_file()),
+            *(json.dumps(bands.get(number)) for number in asked),
+        ),
+        "outputs": digest(*(json.dumps(cell.outputs, sort_keys=True) for cell in code)),
+    }
+
+
+def is_fresh(
+    lesson: NotebookNode,
+) -> bool:
+    "Whether the stored outputs are those of this code, this package and these data."
+    stored = lesson.metadata.get(MARK, {})
+    return {name: stored.get(name) for name in ("code", "package", "data", "outputs")} == mark(lesson)
+
+
+def passed_over(
+    cell: NotebookNode,  # of nbdev's reading of a notebook, directives kept
+) -> bool:
+    "Whether nbdev_test would not run it."
+    from nbdev.config import get_config
+    from readme import not_run
+
+    return not_run(cell) or bool(set(get_config().tst_flags.split()) & cell.directives_.keys())
+
+
+def execute(
+    path: Path,
+) -> float:  # CPU seconds
+    "Run a lesson here and store its outputs."
+    from execnb.shell import CaptureShell
+    from nbdev.process import NBProcessor
+
+    lesson = nbformat.read(path, as_version=4)
+    copy = NBProcessor(path, rm_directives=False).nb
+    start = time.process_time()
+    with chdir(path.parent):
+        CaptureShell(path).run_all(copy, exc_stop=True, preproc=passed_over)
+    seconds = time.process_time() - start
+    for cell, ran in zip(lesson.cells, copy.cells, strict=True):
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = nbformat.from_dict(list(ran.get("outputs", []))), None
+    nbformat.write(lesson, path)
+    lesson = nbformat.read(path, as_version=4)  # the marks are of what stands in the file
+    lesson.metadata[MARK] = mark(lesson) | {"seconds": round(seconds, 1)}
+    nbformat.write(lesson, path)
+    return seconds
+
+
+def main(
+    names: list[str],
+) -> None:
+    "Open, run and store; stale lessons only, unless they are named."
+    for path in NOTEBOOKS:
+        lesson = nbformat.read(path, as_version=4)
+        before = [cell.source for cell in lesson.cells]
+        if [cell.source for cell in opened(lesson, path.name).cells] != before:
+            nbformat.write(lesson, path)
+        if path.stem in names or (not names and not is_fresh(lesson)):
+            quiet = os.environ | {"TQDM_DISABLE": "1", "OMP_NUM_THREADS": "1"}
+            done = subprocess.run([sys.executable, __file__, "--one", path], env=quiet, check=False)
+            if done.returncode:
+                sys.exit(f"{path.name} failed")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--one"]:
+        name = Path(sys.argv[2])
+        print(f"{name.stem}  {execute(name):.0f} s", flush=True)
+    else:
+        main([Path(name).stem for name in sys.argv[1:]])
