@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['MultiHeadAttention', 'SelfAttentionHeads']
 
-# %% ../nbs/06_attention.ipynb #9769d6f5
+# %% ../nbs/06_attention.ipynb #6fcae150
 from collections.abc import Sequence
 
 import torch
@@ -15,7 +15,7 @@ from .core import require
 from .data import ATTRIBUTES, Attribute
 from .heads import branch_maps
 
-# %% ../nbs/06_attention.ipynb #62f5aed6
+# %% ../nbs/06_attention.ipynb #08263012
 class MultiHeadAttention(nn.Module):
     "Multi-head self-attention (Vaswani et al. 2017, eq. 1 and section 3.2.2), with its weights to look at."
 
@@ -41,7 +41,7 @@ class MultiHeadAttention(nn.Module):
         weights = (q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5).softmax(-1)
         return self.mix((weights @ v).transpose(1, 2).flatten(2)), weights
 
-# %% ../nbs/06_attention.ipynb #83e81af4
+# %% ../nbs/06_attention.ipynb #dbef5637
 class SelfAttentionHeads(nn.Module):
     "Attribute branches that attend to each other and to v before they answer (the report's SA)."
 

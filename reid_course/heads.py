@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['DenseHeads', 'attribute_loss', 'class_weights', 'ConvHeads', 'branch_maps', 'EmbeddingHead', 'identity_loss']
 
-# %% ../nbs/05_heads.ipynb #0b409c31
+# %% ../nbs/05_heads.ipynb #02de45cf
 from collections.abc import Sequence
 
 import torch
@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from .core import require
 from .data import ATTRIBUTES, Attribute
 
-# %% ../nbs/05_heads.ipynb #dd6dd9df
+# %% ../nbs/05_heads.ipynb #75e432ce
 class DenseHeads(nn.Module):
     "A dense branch per attribute on the global embedding v (the report's ResNet model)."
 
@@ -35,7 +35,7 @@ class DenseHeads(nn.Module):
         "The logits of every attribute."
         return list(self.classify(features["v"]).split(self.sizes, dim=1))
 
-# %% ../nbs/05_heads.ipynb #847df123
+# %% ../nbs/05_heads.ipynb #433109fa
 def attribute_loss(
     logits: Sequence[Tensor],  # a (n, classes) tensor per attribute
     targets: Tensor,  # (n, attributes), int64 class numbers, −1 unknown
@@ -53,7 +53,7 @@ def attribute_loss(
     ]
     return torch.stack(losses).mean() if losses else 0.0 * torch.stack([z.sum() for z in logits]).sum()
 
-# %% ../nbs/05_heads.ipynb #95db8056
+# %% ../nbs/05_heads.ipynb #c00295a7
 def class_weights(
     targets: Tensor,  # (n, attributes) of all training images, int64 class numbers, −1 unknown
     power: float = 0.5,  # β: 0 all images alike, 1 all classes alike
@@ -67,7 +67,7 @@ def class_weights(
         weights.append(weight * (count.sum() / (weight * count).sum().clamp(min=1e-12)))
     return weights
 
-# %% ../nbs/05_heads.ipynb #ea64bec0
+# %% ../nbs/05_heads.ipynb #f1056af3
 class ConvHeads(nn.Module):
     "A convolutional branch per attribute on the maps of one layer (the report's ConvHead, Figure 1)."
 
@@ -103,7 +103,7 @@ def branch_maps(
     convolution = nn.Conv2d(channels, out, kernel, padding=kernel // 2, bias=False)
     return nn.Sequential(convolution, nn.BatchNorm2d(out), nn.ReLU())
 
-# %% ../nbs/05_heads.ipynb #c851c6c3
+# %% ../nbs/05_heads.ipynb #cbc427eb
 class EmbeddingHead(nn.Module):
     "The point that stands for a picture in re-identification (the report, section 3.2)."
 
@@ -146,7 +146,7 @@ class EmbeddingHead(nn.Module):
         assert self.classify is not None
         return self.classify(points if self.neck is None else self.neck(points))
 
-# %% ../nbs/05_heads.ipynb #b5db490f
+# %% ../nbs/05_heads.ipynb #66c35a2a
 def identity_loss(
     logits: Tensor,  # (n, identities)
     labels: Tensor,  # (n,) int64, 0..identities − 1
