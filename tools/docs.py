@@ -21,10 +21,9 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import yaml
-from bs4 import BeautifulSoup, Tag
-from lessons import NOTEBOOKS, ROOT, opening
+from bs4 import BeautifulSoup
+from lessons import ROOT, opening
 from nbdev.config import get_config
-from nbformat import NotebookNode
 from PIL import Image
 from scipy import ndimage
 
@@ -32,7 +31,9 @@ PAGES, SITE = ROOT / "_proc", ROOT / "_docs"
 KATEX = "katex-0.16.22.tgz"
 KATEX_SHA512 = "XCHRdUw4lf3SKBaJe4EvgqIuWwkPSo9XoeO8GjQW94Bp7TWv9hNhzZjZ+OH9yf1UmLygb7DIT5GSFQiyt16zYg=="
 LEFT_OUT = "add_show_docs,exec_show_docs,add_fold,mv_exports,add_links"  # the reference has pages of its own
-INVERTED = np.array([[-1, 2, 2], [2, -1, 2], [2, 2, -1]]) / 3  # hue turned by half a circle: undoes what inverting does
+INVERTED = (
+    np.array([[-1, 2, 2], [2, -1, 2], [2, 2, -1]]) / 3
+)  # hue turned by half a circle: undoes what inverting does
 
 
 def process() -> None:
@@ -95,9 +96,8 @@ def link_terms(
     terms: dict[str, str],  # term -> address; those that get linked are taken out
 ) -> str:
     "The same text with the first mention of each term linked."
-    kept = (
-        r"(```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$|!?\[[^\]]*\]\([^)]*\)|<summary>.*?</summary>|<[^>]*>|^#.*?$|^[|].*?$)"
-    )
+    code, maths, tags = r"```.*?```|`[^`]*`", r"\$\$.*?\$\$|\$[^$]*\$", "<summary>.*?</summary>|<[^>]*>"
+    kept = rf"({code}|{maths}|{tags}|!?\[[^\]]*\]\([^)]*\)|^#.*?$|^[|].*?$)"
     words = "|".join(map(re.escape, sorted(terms, key=len, reverse=True)))
 
     def link(match: re.Match) -> str:
@@ -115,7 +115,8 @@ def write_page(
 ) -> None:
     "Put a lesson's sources under its title, and links where words of the glossary stand."
     page = nbformat.read(path, as_version=4)
-    module = re.search(r"^#\| *default_exp (\w+)", (ROOT / "nbs" / path.name).read_text(encoding="utf-8").replace('"', "\n"), re.M)
+    original = (ROOT / "nbs" / path.name).read_text(encoding="utf-8")
+    module = re.search(r'"#\| *default_exp (\w+)"', original)
     left = dict(terms)
     for cell in page.cells:
         if cell.cell_type == "raw":  # smalldocs names pages as the notebooks are named
@@ -135,10 +136,15 @@ def write_sidebar() -> None:
 
     def entry(name: str) -> dict[str, str]:
         path = ROOT / "nbs" / name
-        return {"text": "Front page" if name == "index.ipynb" else f"{heading(path)} · {minutes(path)}", "href": name}
+        return {
+            "text": "Front page" if name == "index.ipynb" else f"{heading(path)} · {minutes(path)}",
+            "href": name,
+        }
 
     for i, item in enumerate(contents):
-        contents[i] = entry(item) if isinstance(item, str) else item | {"contents": list(map(entry, item["contents"]))}
+        contents[i] = (
+            entry(item) if isinstance(item, str) else item | {"contents": list(map(entry, item["contents"]))}
+        )
     modules = sorted(path.name for path in (PAGES / "reference").glob("*.qmd"))
     contents.append({"section": "Reference", "contents": [f"reference/{name}" for name in modules]})
     file.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True), encoding="utf-8")
@@ -163,13 +169,17 @@ def write_reference() -> None:
     for path in sorted((PAGES / "reference").glob("*.qmd")):
         module = ast.parse((ROOT / "reid_course" / f"{path.stem}.py").read_text(encoding="utf-8"))
         rows.append(f"| [{path.stem}]({path.name}) | {ast.get_docstring(module)} |")
-    text = "---\ntitle: Reference\n---\n\nOne module per lesson.\n\n| module | what it gives |\n| --- | --- |\n"
+    text = (
+        "---\ntitle: Reference\n---\n\nOne module per lesson.\n\n| module | what it gives |\n| --- | --- |\n"
+    )
     (PAGES / "reference" / "index.qmd").write_text(text + "\n".join(rows) + "\n", encoding="utf-8")
 
 
 def smalldocs(*arguments: str | Path) -> None:
     "Run smalldocs; its warnings are errors here."
-    done = subprocess.run([Path(sys.executable).parent / "smalldocs", *arguments], capture_output=True, text=True)
+    done = subprocess.run(
+        [Path(sys.executable).parent / "smalldocs", *arguments], capture_output=True, text=True
+    )
     if done.returncode or "warning" in done.stdout + done.stderr:
         sys.exit(done.stdout + done.stderr)
 
@@ -185,7 +195,9 @@ def add_katex() -> None:
         package = re.sub(r"-([\d.]+)\.tgz", r"@\1", KATEX)
         subprocess.run(["npm", "pack", "--silent", package], cwd=file.parent, check=True, capture_output=True)
     if base64.b64encode(hashlib.sha512(file.read_bytes()).digest()).decode() != KATEX_SHA512:
-        sys.exit(f"{file} is not the file that was tested; expected the published {KATEX}: delete it and build again")
+        sys.exit(
+            f"{file} is not the file that was tested; expected the published {KATEX}: delete it and build again"
+        )
     wanted = re.compile(r"package/dist/(katex\.min\.(js|css)|contrib/auto-render\.min\.js|fonts/.*\.woff2)")
     with tarfile.open(file) as archive:
         for member in archive:
@@ -221,7 +233,10 @@ def add_dark_figures(
         dark = page.new_tag("img", attrs=dict(image.attrs))
         made = on_dark(base64.b64decode(image["src"].split(",")[1]))
         dark["src"] = "data:image/png;base64," + base64.b64encode(made).decode()
-        image["class"], dark["class"] = [*image.get("class", []), "on-light"], [*dark.get("class", []), "on-dark"]
+        image["class"], dark["class"] = (
+            [*image.get("class", []), "on-light"],
+            [*dark.get("class", []), "on-dark"],
+        )
         image.insert_after(dark)
 
 
@@ -232,7 +247,9 @@ def make_scrollable(
     for block in page.find_all("pre"):
         block["tabindex"] = "0"
     for table in page.find_all("table"):
-        frame = page.new_tag("div", attrs={"class": "wide", "tabindex": "0", "role": "region", "aria-label": "table"})
+        frame = page.new_tag(
+            "div", attrs={"class": "wide", "tabindex": "0", "role": "region", "aria-label": "table"}
+        )
         table.wrap(frame)
 
 
@@ -242,7 +259,9 @@ def finish(
     "Make a page independent of other hosts, readable in the dark, and scrollable by keyboard."
     text = path.read_text(encoding="utf-8")
     libs = posixpath.relpath(SITE / "site_libs", path.parent)
-    page = BeautifulSoup(re.sub(r"https://[^\"]+/npm/katex@[\d.]+/dist", f"{libs}/katex", text), "html.parser")
+    page = BeautifulSoup(
+        re.sub(r"https://[^\"]+/npm/katex@[\d.]+/dist", f"{libs}/katex", text), "html.parser"
+    )
     add_dark_figures(page)
     make_scrollable(page)
     path.write_text(str(page), encoding="utf-8")
@@ -261,7 +280,9 @@ def build() -> None:
     shutil.move(PAGES / SITE.name, SITE)
     add_katex()
     for css in SITE.rglob("*.css"):  # fonts of another host; an address may hold a semicolon
-        css.write_text(re.sub(r"@import url\([^)]*\);?", "", css.read_text(encoding="utf-8")), encoding="utf-8")
+        css.write_text(
+            re.sub(r"@import url\([^)]*\);?", "", css.read_text(encoding="utf-8")), encoding="utf-8"
+        )
     for path in SITE.rglob("*.html"):
         finish(path)
 
