@@ -100,7 +100,8 @@ def _weights_from_file(path: Path) -> dict[str, Tensor]:
             from safetensors.torch import load_file
 
             return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        return dict(state.items())  # a table of tensors, whatever kind
     except Exception as error:  # many kinds of damage, one remedy
         raise ReidError(
             f"{path}: not a readable weights file; expected torchvision's .pth or .safetensors"

@@ -14,7 +14,9 @@ from reid_course.commands import (
     OPTIONS,
     data_check,
     data_make,
+    data_unpack,
     demo,
+    doctor,
     evaluate,
     export,
     predict,
@@ -60,7 +62,7 @@ def make_parser() -> argparse.ArgumentParser:
     c = command(commands, "demo", demo, "demo --out runs/demo")
     c.add_argument("--out", default="runs/demo", help="folder for data, runs, tables and report")
 
-    group = commands.add_parser("data", help="Draw or check a data set").add_subparsers(
+    group = commands.add_parser("data", help="Draw, unpack or check a data set").add_subparsers(
         metavar="ACTION", required=True
     )
     c = command(group, "make", data_make, "data make mini --identities 100 --layout course")
@@ -71,6 +73,10 @@ def make_parser() -> argparse.ArgumentParser:
     _add_size(c)
     c = command(group, "check", data_check, "data check mini")
     c.add_argument("dir", help="folder of a data set")
+    c.add_argument("--write-skip-list", metavar="FILE", help="CSV file for the images to leave out")
+    c = command(group, "unpack", data_unpack, "data unpack Market-1501.zip market")
+    c.add_argument("zip", help="zip file")
+    c.add_argument("dir", help="folder to make")
 
     c = command(commands, "train", train_run, f"train --data mini {quick} --out runs/mine")
     c.add_argument("--data", required=True, help="folder of a data set")
@@ -80,6 +86,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_options(c)
     c.add_argument("--seed", type=int, default=0, help="of weights, batches and augmentation")
     c.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    _add_skip_list(c)
     _add_size(c, argparse.SUPPRESS)
     _add_device(c)
 
@@ -94,6 +101,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     c = command(commands, "evaluate", evaluate, "evaluate runs/demo/resnet --data runs/demo/data")
     _add_run(c)
+    _add_skip_list(c)
     _add_device(c)
     c = command(commands, "predict", predict, "predict runs/demo/resnet photo.jpg")
     c.add_argument("run", help="run folder")
@@ -102,6 +110,7 @@ def make_parser() -> argparse.ArgumentParser:
         commands, "search", search, "search runs/demo/resnet --data runs/demo/data --where backpack=yes"
     )
     _add_run(c)
+    _add_skip_list(c)
     c.add_argument("--query", metavar="IMAGE", help="whom to find")
     c.add_argument(
         "--where", nargs="+", default=[], metavar="ATTRIBUTE=ANSWER", help="such as uppercolor=red,blue"
@@ -117,12 +126,18 @@ def make_parser() -> argparse.ArgumentParser:
     c = command(commands, "export", export, "export runs/demo/resnet model.onnx")
     c.add_argument("run", help="run folder")
     c.add_argument("file", help="ONNX file to write")
+    command(commands, "doctor", doctor, "doctor")
     return parser
 
 
 def _add_run(c: argparse.ArgumentParser) -> None:
     c.add_argument("run", help="run folder")
     c.add_argument("--data", required=True, help="folder of a data set")
+
+
+def _add_skip_list(c: argparse.ArgumentParser) -> None:
+    said = "image files to leave out, as data check --write-skip-list names them"
+    c.add_argument("--skip-list", metavar="FILE", help=said)
 
 
 def _add_drop_junk(c: argparse.ArgumentParser) -> None:
@@ -169,7 +184,9 @@ def main(
 
 
 def _fail(message: str) -> int:
-    print(f"reid-course: {' '.join(message.split())}", file=sys.stderr)
+    from reid_course.intake import one_line
+
+    print(f"reid-course: {one_line(message)}", file=sys.stderr)
     return 1
 
 # %% ../nbs/21_cli.ipynb #6f470b30

@@ -188,9 +188,9 @@ class Dataset:
         paths: Collection[str],  # as in the tables' column path
     ) -> "Dataset":
         "The same data set without some of its images."
-        tables = {name: getattr(self, name) for name in ("train", "query", "gallery")}
-        kept = {name: t[~t.path.isin(list(paths))].reset_index(drop=True) for name, t in tables.items()}
-        return replace(self, **kept)
+        tables = (self.train, self.query, self.gallery)
+        kept = [t.loc[[path not in paths for path in t.path]].reset_index(drop=True) for t in tables]
+        return replace(self, train=kept[0], query=kept[1], gallery=kept[2])
 
 
 @contextmanager

@@ -8,6 +8,7 @@ __all__ = ['MAX_PIXELS', 'IMAGENET_MEAN', 'IMAGENET_STD', 'read_image', 'Images'
 
 # %% ../nbs/01a_images.ipynb #2e327e54
 import os
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -188,13 +189,14 @@ def find_faults(
             read_image(path)
         except ReidError as error:
             unreadable.append(Fault("image", path, str(error)))
-    return data.without([fault.path for fault in unreadable]), faults + unreadable
+    return data.without({fault.path for fault in unreadable}), faults + unreadable
 
 
 def count_dataset(
-    data: Dataset,  # such as `load_dataset` or `find_faults` gives
+    data: Dataset,
+    faults: Sequence[Fault] = (),  # of `find_faults`
 ) -> pd.Series:  # counts by name
-    "What a data set holds."
+    "What a data set holds, and how many faults of each kind."
     people = data.train[data.train.pid > 0]
     sizes = people.pid.value_counts()
     tables = {"train": data.train, "query": data.query, "gallery": data.gallery}
@@ -210,6 +212,7 @@ def count_dataset(
         | {"junk in gallery": int((data.gallery.pid == -1).sum())}
         | {"other files": len(every) - sum(images.values())}
         | {"counts of Market-1501": "yes" if tuple(images.values()) == _MARKET.get(data.layout) else "no"}
+        | {f"faults: {kind}": n for kind, n in sorted(Counter(fault.kind for fault in faults).items())}
     )
 
 

@@ -221,9 +221,36 @@ def load_model(
     "The network of a run. `ReidError` if the file is damaged or of another architecture."
     path = Path(run) / "best.safetensors" if Path(run).is_dir() else Path(run)
     tensors, header = read_weights(path)
-    model = build_model(**json.loads(header["model"]))
+    _compare(
+        _described(header["model"], path, "meta"), tensors, path
+    )  # without memory: it may claim any size
+    model = _described(header["model"], path)
     load_weights(model, tensors, path)
     return model.eval()
+
+
+def _described(text: str, path: Path, device: str = "cpu") -> ReidModel:
+    "The network that a file's header describes."
+    try:
+        config = json.loads(text)
+        require("weights" not in config, "it asks for the weights of another file")
+        require(all(0 < side <= 4096 for side in config.get("size", ())), "images of that size")
+        with torch.device(device):
+            return build_model(**config)
+    except Exception as error:  # a header can hold anything
+        said = f"describes no network of this course ({error})"
+        raise ReidError(f"{path}: {said}; use the run that was trained so") from error
+
+
+def _compare(model: ReidModel, tensors: dict[str, Tensor], path: str | Path) -> dict[str, Tensor]:
+    "The tensors that are a network's own. `ReidError` unless names and shapes are exactly these."
+    own = {name: tensor for name, tensor in tensors.items() if "/" not in name}
+    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in own.items()}
+    differ = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+    first = f"{differ[0]}: {found.get(differ[0])}, expected {expected.get(differ[0])}" if differ else ""
+    require(not differ, f"{path}: weights of another architecture ({first}); use the run that was trained so")
+    return own
 
 
 def load_weights(
@@ -232,10 +259,4 @@ def load_weights(
     path: str | Path,  # named in errors
 ) -> None:
     "Fill a network. `ReidError` unless names and shapes are exactly its own."
-    own = {name: tensor for name, tensor in tensors.items() if "/" not in name}
-    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    found = {name: tuple(tensor.shape) for name, tensor in own.items()}
-    differ = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
-    first = f"{differ[0]}: {found.get(differ[0])}, expected {expected.get(differ[0])}" if differ else ""
-    require(not differ, f"{path}: weights of another architecture ({first}); use the run that was trained so")
-    model.load_state_dict(own)
+    model.load_state_dict(_compare(model, tensors, path))

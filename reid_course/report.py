@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from .core import require, whole_file
-from .data import load_dataset
+from .data import Dataset, load_dataset
 from .metrics import evaluate_embeddings
 from .model import MODELS, ReidModel, load_model
 from .retrieval import Gallery, figure_ranked_lists, figure_sorted_distances
@@ -106,22 +106,23 @@ def figure_distances(
 
 def held_out(
     run: str | Path,  # a run folder
-    data: str | Path,  # the data set it was trained on
+    data: str | Path | Dataset,  # the data set it was trained on
 ) -> pd.DataFrame:  # the images of the people it has not seen
     "The held-out images of a run. `ReidError` if the data set does not have its people."
     config = json.loads((Path(run) / "config.json").read_text())
-    _, held = split_identities(load_dataset(data).train, config["valid"], config["split_seed"])
+    data = data if isinstance(data, Dataset) else load_dataset(data)
+    _, held = split_identities(data.train, config["valid"], config["split_seed"])
     same = sorted(held.pid.unique().tolist()) == sorted(config["valid_identities"])
     require(
         same,
-        f"{data} does not hold the people that {run} was judged on; expected the data set it was trained on",
+        f"{data.root} does not hold the people that {run} was judged on; expected the data set it was trained on",
     )
     return held
 
 # %% ../nbs/19_report.ipynb #b4611ddf
 def report_run(
     run: str | Path,  # a finished run folder
-    data: str | Path,  # the data set it was trained on
+    data: str | Path | Dataset,  # the data set it was trained on
 ) -> Path:  # report.html
     "Write figures/*.png and report.html into a run folder."
     run = Path(run)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .core import progress, require, whole_file
+from .core import ReidError, progress, require, whole_file
 from reid_course.data import (
     ANNOTATION_COLUMNS,
     ATTRIBUTES,
@@ -122,7 +122,12 @@ def _strange_answers(answers: pd.DataFrame, train: pd.DataFrame) -> list[str]:
 
 def _check_table(file: Path, known: set[str]) -> pd.DataFrame:
     "The attributes: header, every image once, every answer in its range. The answers as class numbers."
-    table = pd.read_csv(file, dtype={"id": str})
+    try:
+        table = pd.read_csv(file, dtype={"id": str})
+    except (ValueError, OSError) as error:
+        raise ReidError(
+            f"{file}: not a readable table ({error}); expected comma-separated columns"
+        ) from error
     expected = ["id", *ANNOTATION_COLUMNS]
     require(
         table.columns.tolist() == expected,
@@ -135,7 +140,11 @@ def _check_table(file: Path, known: set[str]) -> pd.DataFrame:
 
 def _check_lists(file: Path, known: set[str], queries: set[str]) -> None:
     "The lists: every query once, only images of the gallery, none twice."
-    lines = [line.partition(": ") for line in file.read_text().splitlines()]
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (ValueError, OSError) as error:
+        raise ReidError(f"{file}: not a readable text ({error}); expected a line for each query") from error
+    lines = [line.partition(": ") for line in text.splitlines()]
     _check_names(file, [name for name, _, _ in lines], queries, first_line=1)
     for number, (_, _, ranked) in enumerate(lines, start=1):
         require(
