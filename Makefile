@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PIP_CONSTRAINT := constraints.txt
 export PIP_BUILD_CONSTRAINT := constraints.txt
 
-.PHONY: help install course test test-all lab bench export lessons bands students format constraints clean
+.PHONY: help install course test test-all fuzz lab bench export lessons bands students format constraints clean
 
 help:  ## list the targets (what `make` alone does)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s%s\n", $$1, $$2}' Makefile
@@ -25,6 +25,9 @@ test: install  ## every lesson, every test; at most 20 minutes on 2 cores
 
 test-all: install  ## the same and the long tests
 	$(BIN)/pytest -n logical --dist worksteal -m ""
+
+fuzz: install  ## ten thousand damaged and invented inputs, new ones each time; a quarter of an hour
+	REID_FUZZ=850 $(BIN)/pytest tests/test_fuzz.py
 
 lab: install  ## the lessons in JupyterLab
 	$(BIN)/jupyter lab nbs

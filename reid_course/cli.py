@@ -7,6 +7,7 @@ __all__ = ['make_parser', 'main']
 
 # %% ../nbs/21_cli.ipynb #74a8ca0f
 import argparse
+import errno
 import sys
 from collections.abc import Callable, Sequence
 
@@ -179,8 +180,18 @@ def main(
     except (ReidError, OSError) as error:
         if args.debug:
             raise
-        return _fail(str(error))
+        return _fail(f"{error}{_remedy(error)}")
     return 0
+
+
+def _remedy(error: Exception) -> str:
+    "What to do when the disk refuses; a ReidError says it itself."
+    number = getattr(error, "errno", None)
+    if number in (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", None)):
+        return "; nothing half-written is left: make room, then give the command again"
+    if number in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return "; choose a place that you may write to"
+    return ""
 
 
 def _fail(message: str) -> int:

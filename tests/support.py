@@ -8,6 +8,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "nbs").glob("*.ipynb"))
 
@@ -54,3 +56,16 @@ def copy_tree(
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target / name)
     return target
+
+
+def failed(
+    capsys: pytest.CaptureFixture,
+    *arguments: str | Path,  # of `reid-course`
+) -> str:
+    "The one line of a command that ends with code 1, in this process."
+    from reid_course.cli import main
+
+    assert main([str(argument) for argument in arguments]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1 and lines[0].startswith("reid-course: "), lines
+    return lines[0]

@@ -1,0 +1,203 @@
+"""Files that mean harm, or look so: refused in one line that names them, nothing run, nothing half-written."""
+
+import ast
+import os
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from support import ROOT, failed
+
+from reid_course import intake
+from reid_course.backbone import resnet_backbone
+from reid_course.cli import main
+from reid_course.core import ReidError
+from reid_course.data import load_dataset
+from reid_course.images import find_faults, read_image
+from reid_course.minimarket import make_minimarket
+from reid_course.model import build_model, load_model, read_weights, save_model
+from reid_course.retrieval import Gallery
+
+POSIX = pytest.mark.skipif(os.name != "posix", reason="needs links, pipes and limits of POSIX systems")
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_minimarket(
+        tmp_path_factory.mktemp("drawn") / "set", 8, (32, 16), "course", images_per_identity=4
+    )
+
+
+@pytest.fixture
+def course(drawn: Path, tmp_path: Path) -> Path:
+    "A copy to spoil."
+    return Path(shutil.copytree(drawn, tmp_path / "course"))
+
+
+# Nothing is unpickled
+
+
+def unsafe(source: str) -> list[str]:
+    "Calls that could run what a file says."
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = {alias.name for alias in node.names} | {getattr(node, "module", None)}
+            found += sorted(names & {"pickle", "marshal", "shelve", "dill", "joblib", "cloudpickle"})
+        if not isinstance(node, ast.Call):
+            continue
+        call, given = ast.unparse(node.func), {k.arg: ast.unparse(k.value) for k in node.keywords}
+        safe = {"torch.load": ("weights_only", "True"), "np.load": ("allow_pickle", "False")}
+        if call in safe and given.get(safe[call][0]) != safe[call][1]:
+            found.append(call)
+        if call in ("eval", "exec", "pd.read_pickle", "yaml.load", "torch.hub.load"):
+            found.append(call)
+    return found
+
+
+def test_nothing_unpickles():
+    for module in (ROOT / "reid_course").glob("*.py"):
+        assert unsafe(module.read_text(encoding="utf-8")) == [], module.name
+
+
+def test_unpickling_is_seen():
+    bad = "import pickle\nfrom joblib import load\ntorch.load(f)\nnp.load(f, allow_pickle=True)\nexec(x)"
+    assert unsafe(bad) == ["pickle", "joblib", "torch.load", "np.load", "exec"]
+    assert unsafe("torch.load(f, weights_only=True)\nnp.load(f, allow_pickle=False)") == []
+
+
+class Payload:
+    "Makes a file when it is unpickled."
+
+    def __init__(self, mark: Path):
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Callable, tuple[str, int]]:
+        return os.mkdir, (str(self.mark), 0o700)
+
+
+def test_crafted_pickles_run_nothing(tmp_path: Path, course: Path):
+    mark, payload = tmp_path / "it ran", Payload(tmp_path / "it ran")
+    file = tmp_path / "crafted"
+    official = make_minimarket(tmp_path / "official", 6, (16, 8), images_per_identity=3)
+    readers: dict[str, Callable[[Path], object]] = {
+        ".pth": lambda path: resnet_backbone(weights=path),
+        ".safetensors": load_model,
+        ".npz": Gallery.open,
+        ".jpg": read_image,
+        ".mat": lambda path: load_dataset(shutil.copy(path, official / "market_attribute.mat").parent),
+        ".csv": lambda path: load_dataset(shutil.copy(path, course / "annotations_train.csv").parent),
+        ".zip": lambda path: intake.unpack(path, tmp_path / "out"),
+    }
+    for suffix, read in readers.items():
+        path = file.with_suffix(suffix)
+        path.write_bytes(pickle.dumps(payload))
+        with pytest.raises(ReidError) as error:
+            read(path)
+        name = {".mat": "market_attribute.mat", ".csv": "annotations_train.csv"}.get(suffix, path.name)
+        assert name in str(error.value)
+    torch.save({"conv1.weight": payload}, file.with_suffix(".pth"))
+    np.savez(file.with_suffix(".npz"), embeddings=np.array([payload], object), table=np.array("{}"))
+    for suffix in (".pth", ".npz"):
+        with pytest.raises(ReidError, match=f"crafted{suffix}"):
+            readers[suffix](file.with_suffix(suffix))
+    assert not mark.exists()
+    pickle.loads(pickle.dumps(payload))
+    assert mark.exists()  # the payload itself works
+
+
+# Checkpoints
+
+
+def test_damaged_checkpoints(tmp_path: Path):
+    file = tmp_path / "best.safetensors"
+    save_model(build_model("resnet", size=(64, 32)), file)
+    whole = file.read_bytes()
+    for length in (0, 4, 100, len(whole) // 2, len(whole) - 1):
+        file.write_bytes(whole[:length])
+        with pytest.raises(ReidError, match=r"best\.safetensors: not a readable weights file"):
+            load_model(tmp_path)
+    file.write_bytes(whole)
+    tensors, header = read_weights(file)
+    tensors["backbone.conv1.weight"] = torch.zeros(1, 3, 7, 7)
+    save_file(tensors, file, header)
+    with pytest.raises(ReidError, match=r"best\.safetensors: weights of another architecture"):
+        load_model(tmp_path)
+
+
+# Images, and a folder full of faults
+
+
+@POSIX
+def test_every_fault_is_listed_and_can_be_left_out(
+    course: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    train = course / "train"
+    images = sorted(train.iterdir())
+    spoilt = {images[i].name: images[i] for i in range(4)}
+    cut, empty, bomb, other = spoilt.values()
+    cut.write_bytes(cut.read_bytes()[:-50])
+    empty.write_bytes(b"")
+    Image.new("1", (60_000, 60_000)).save(bomb, "png")
+    Image.new("RGB", (8, 8)).save(other, "gif")
+    for name, make in {
+        "0001_c1_999.jpg": Path.mkdir,
+        "0001_c1_998.jpg": os.mkfifo,
+        "0001_c1_997.jpg": lambda path: path.symlink_to("nowhere"),
+        "0001_c1_996.jpg": lambda path: path.write_bytes(
+            b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"
+        ),
+        "someone.jpg": lambda path: shutil.copy(images[-1], path),
+        "9999_c1_1.jpg": lambda path: shutil.copy(images[-1], path),
+    }.items():
+        make(train / name)
+        spoilt[name] = train / name
+    (course / "test" / os.fsdecode(b"\xff.jpg")).write_bytes(images[-1].read_bytes())
+    before = {path: path.lstat() for path in course.rglob("*")}
+
+    _, faults = find_faults(course)
+    assert {Path(fault.path).name for fault in faults} == {*spoilt, "\udcff.jpg"}
+    line = failed(capsys, "data", "check", course)
+    assert "11 faults" in line
+    skip = tmp_path / "skip.csv"
+    assert main(["data", "check", str(course), "--write-skip-list", str(skip)]) == 0
+    said = capsys.readouterr().out
+    counted = dict(row.rsplit(maxsplit=1) for row in said.splitlines() if row.startswith("faults: "))
+    assert counted == {"faults: image": "8", "faults: name": "2", "faults: person": "1"}
+    assert all(name in said for name in spoilt) and "names 11 files" in said
+
+    data = ["--data", str(course), "--weights", "none", "--size", "32", "16", "--epochs", "1", "--p", "2"]
+    quick = [*data, "--strides", "imagenet", "--out", str(tmp_path / "run")]
+    assert "(and 2 more: reid-course data check" in failed(capsys, "train", *quick)
+    assert not (tmp_path / "run").exists()
+    assert main(["train", *quick, "--skip-list", str(skip)]) == 0
+    run = ["evaluate", str(tmp_path / "run"), "--data", str(course)]
+    assert main([*run, "--skip-list", str(skip)]) == 0
+    assert {path: path.lstat() for path in course.rglob("*")}.keys() == before.keys()
+    unread = ("st_mode", "st_size", "st_mtime_ns", "st_ino")  # reading changes the time of access only
+    for path, was in before.items():
+        assert [getattr(path.lstat(), x) for x in unread] == [getattr(was, x) for x in unread]
+
+
+def test_faults_of_a_table_are_listed_and_no_list_hides_them(
+    course: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    table = course / "annotations_train.csv"
+    header, first, second, *rest = table.read_text().splitlines()
+    wrong = [first.replace(",", ",7,", 1).rsplit(",", 1)[0], second]
+    table.write_text("\n".join([header, *wrong, second, *rest]))
+    assert main(["data", "check", str(course), "--write-skip-list", str(tmp_path / "s.csv")]) == 1
+    said = capsys.readouterr()
+    assert "age of" in said.out and "has two rows" in said.out and "names 0 files" in said.out
+    assert "faults; mend them" in said.err
+
+
+def test_terminals_obey_nothing_in_a_name(tmp_path: Path, capsys: pytest.CaptureFixture):
+    line = failed(capsys, "data", "check", tmp_path / "two\nlines\x1b[2J")
+    assert "\x1b" not in line and "\\x1b[2J" in line
