@@ -63,9 +63,19 @@ class Backbone(nn.Module):
         maps = self.maxpool(self.relu(self.bn1(self.conv1(images))))
         features = {}
         for name in self.channels:
-            features[name] = maps = getattr(self, name)(maps)
+            features[name] = maps = self._stage(name, maps)
         features["v"] = maps.mean((2, 3)) if self.pool is None else self.pool(maps)
         return features
+
+    def _stage(self, name: str, maps: Tensor) -> Tensor:
+        "One layer's maps from those before it."
+        layer = getattr(self, name)
+        # where a stride leaves maps one pixel wide, bfloat16 convolutions are wrong on some processors
+        # (pytorch issue 169688); so small a map costs next to nothing in 32-bit numbers
+        if maps.shape[3] > 2 or not torch.is_autocast_enabled("cpu"):
+            return layer(maps)
+        with torch.autocast("cpu", enabled=False):
+            return layer(maps.float())
 
     def set_strides(
         self,

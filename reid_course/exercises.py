@@ -58,7 +58,7 @@ def _near(mine: Any, expected: Any, tolerance: float = 1e-4) -> bool:
 def _course_name(answer: Callable) -> Trials:
     "01: course_name(pid, camid, number) -> str, the file name in the course layout."
     right = answer(2, 1, 16620005) == "0002_c1_016620005.jpg"
-    yield right, f"(2, 1, 16620005) gave {answer(2, 1, 16620005)!r}"
+    yield right, f"(2, 1, 16620005) gave {answer(2, 1, 16620005)!r}; expected '0002_c1_016620005.jpg'"
     yield answer(751, 6, 7) == "0751_c6_000000007.jpg", "identities have four digits, numbers nine"
     yield answer(-1, 3, 5).startswith("-1_"), "junk is -1, two characters: Market-1501 does not pad it"
     pid, camid, number = (int(x) for x in np.random.default_rng().integers((1, 1, 0), (1502, 7, 10**9)))
@@ -97,7 +97,7 @@ def _folds(answer: Callable) -> Trials:
 # %% ../nbs/20_exercises.ipynb #c47c151a
 def _receptive_field(answer: Callable) -> Trials:
     "04: receptive_field(layers) -> int, for (kernel, stride) from the input on."
-    yield answer([(7, 2)]) == 7, "one layer sees its own kernel"
+    yield answer([(7, 2)]) == 7, "one layer sees its own kernel, 7, whatever its stride"
     yield answer([(3, 1), (3, 1)]) == 5, "two 3×3 layers at stride 1 see 5: a kernel adds its size minus 1"
     yield answer([(3, 2), (3, 1)]) == 7, "after stride 2 a kernel's steps are two input pixels wide"
     yield answer([(3, 1), (3, 2)]) == 5, "a layer's own stride widens the steps of later layers, not its own"

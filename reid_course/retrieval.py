@@ -237,7 +237,7 @@ def figure_sorted_distances(
     figure, axis = plt.subplots(figsize=(7, 3), layout="constrained")
     axis.plot(ranks[~ours], distances[order][~ours], ".", color=PALETTE["plain"], ms=3, label="other people")
     axis.plot(
-        ranks[ours], distances[order][ours], "o", color=PALETTE["wrong"], ms=6, label="the query's person"
+        ranks[ours], distances[order][ours], "o", color=PALETTE["query"], ms=6, label="the query's person"
     )
     axis.axvline(ours.sum() + 0.5, color=PALETTE["ink"], ls="--", lw=1, label="as many as there are")
     # the first ranks matter most: a logarithmic axis gives them the room

@@ -6,8 +6,10 @@
 __all__ = ['own_copies', 'write_submission', 'validate_submission']
 
 # %% ../nbs/16_submission.ipynb #781f1df9
+import csv
 import hashlib
 from collections.abc import Iterable
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +106,7 @@ def validate_submission(
 
 
 def _strange_answers(answers: pd.DataFrame, train: pd.DataFrame) -> list[str]:
-    "A line for each attribute whose answers differ in a quarter of the images or more."
+    "A line for each attribute whose answers would have to change in more than a quarter of the images."
     warnings = []
     for attribute in ATTRIBUTES:
         known = train[attribute.name][train[attribute.name] >= 0]
@@ -122,59 +124,62 @@ def _strange_answers(answers: pd.DataFrame, train: pd.DataFrame) -> list[str]:
 
 def _check_table(file: Path, known: set[str]) -> pd.DataFrame:
     "The attributes: header, every image once, every answer in its range. The answers as class numbers."
-    try:
-        table = pd.read_csv(file, dtype={"id": str})
-    except (ValueError, OSError) as error:
-        raise ReidError(
-            f"{file}: not a readable table ({error}); expected comma-separated columns"
-        ) from error
+    header, *rows = list(csv.reader(_text(file).splitlines())) or [[]]
     expected = ["id", *ANNOTATION_COLUMNS]
-    require(
-        table.columns.tolist() == expected,
-        f"{file}, line 1: not the header expected; expected {','.join(expected)}",
-    )
-    _check_names(file, table.id.tolist(), known, first_line=2)
-    table.index = pd.Index([f"line {number}" for number in range(2, len(table) + 2)])
-    return from_annotations(table, str(file))
+    for place, (found, wanted) in enumerate(zip_longest(header, expected), start=1):
+        require(found == wanted, f"{file}, line 1: column {place} is {found!r:.40}; expected {wanted!r}")
+    for number, row in enumerate(rows, start=2):
+        require(
+            len(row) == len(expected),
+            f"{file}, line {number}: {len(row)} values; expected {len(expected)}",
+        )
+        for column, value in zip(expected[1:], row[1:], strict=True):  # as text: 1.0 is not 1
+            require(
+                value.isdecimal(),
+                f"{file}, line {number}: {column} is {value!r}; expected a whole number",
+            )
+    _check_names(file, [row[0] for row in rows], known, "test image", first_line=2)
+    index = pd.Index([f"line {number}" for number in range(2, len(rows) + 2)])
+    return from_annotations(pd.DataFrame(rows, index, expected)[ANNOTATION_COLUMNS].astype(int), str(file))
 
 
 def _check_lists(file: Path, known: set[str], queries: set[str]) -> None:
     "The lists: every query once, only images of the gallery, none twice."
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (ValueError, OSError) as error:
-        raise ReidError(f"{file}: not a readable text ({error}); expected a line for each query") from error
-    lines = [line.partition(": ") for line in text.splitlines()]
-    _check_names(file, [name for name, _, _ in lines], queries, first_line=1)
-    for number, (_, _, ranked) in enumerate(lines, start=1):
+    lines = _text(file).splitlines()
+    _check_names(file, [line.partition(":")[0] for line in lines], queries, "query", first_line=1)
+    for number, line in enumerate(lines, start=1):
+        ranked, seen = line.partition(": ")[2], set[str]()
         require(
             bool(ranked.strip()),
-            f"{file}, line {number}: a query without a list; expected test images, best first",
+            f"{file}, line {number}: a query without a list; expected NAME: FILE, FILE, best first",
         )
-        images = ranked.split(", ")
-        unknown = [image for image in images if image not in known]
-        require(
-            not unknown,
-            f"{file}, line {number}: {unknown[:1]} is no test image; expected names like 000000.jpg",
-        )
-        require(
-            len(set(images)) == len(images), f"{file}, line {number}: an image is listed twice; expected once"
-        )
+        for image in ranked.split(", "):
+            require(
+                image in known,
+                f"{file}, line {number}: {image!r:.40} is no test image; expected names with ', ' between",
+            )
+            require(image not in seen, f"{file}, line {number}: {image} is listed twice; expected once")
+            seen.add(image)
 
 
-def _check_names(file: Path, names: list[str], known: set[str], first_line: int) -> None:
+def _check_names(file: Path, names: list[str], known: set[str], what: str, first_line: int) -> None:
     "Every name known, none twice, none missing."
     seen: set[str] = set()
     for number, name in enumerate(names, start=first_line):
+        require(name in known, f"{file}, line {number}: {name!r:.40} is no {what}; expected its file name")
         require(
-            name in known, f"{file}, line {number}: {name!r} is unknown; expected a file name of the data set"
-        )
-        require(
-            name not in seen, f"{file}, line {number}: {name!r} comes a second time; expected one line each"
+            name not in seen, f"{file}, line {number}: {name} comes a second time; expected one line each"
         )
         seen.add(name)
-    missing = sorted(known - seen)
-    require(
-        not missing,
-        f"{file}: no line for {missing[:1]} and {max(len(missing) - 1, 0)} more; expected one each",
-    )
+    missing, rest = min(known - seen, default=""), len(known - seen) - 1
+    more = f" and {rest} more" if rest > 0 else ""
+    require(not missing, f"{file}: no line for {what} {missing}{more}; expected a line for each")
+
+
+def _text(file: Path) -> str:
+    "What the file says."
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        line = 1 + error.object[: error.start].count(b"\n")
+        raise ReidError(f"{file}, line {line}: not text; expected UTF-8") from error

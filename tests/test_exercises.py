@@ -15,6 +15,10 @@ from torch.nn import functional as F
 from reid_course.exercises import CHECKS, first_failure
 
 
+def is_solution(source: str) -> bool:
+    return bool(re.search(r"^#\|\s*solution\s*$", source, re.M))
+
+
 def solutions() -> dict[str, tuple[str, str]]:
     "By the number that a lesson's check is called with: the function's name, and the solution's code."
     found = {}
@@ -22,7 +26,7 @@ def solutions() -> dict[str, tuple[str, str]]:
         cells = [
             cell.source for cell in nbformat.read(notebook, as_version=4).cells if cell.cell_type == "code"
         ]
-        code = [source for source in cells if re.search(r"^#\|\s*solution\s*$", source, re.M)]
+        code = [source for source in cells if is_solution(source)]
         asked = [match for source in cells for match in re.findall(r'^check\("(\w+)", (\w+)\)', source, re.M)]
         own = [(lesson, name) for lesson, name in asked if notebook.name.startswith(f"{lesson}_")]
         assert len(code) == len(own) <= 1, f"{notebook.name}: {len(code)} solutions for {len(own)} checks"
@@ -45,6 +49,15 @@ def made(
 
 def test_every_check_is_asked_in_its_lesson():
     assert sorted(SOLUTIONS) == sorted(CHECKS)
+
+
+def test_solutions_are_folded_in_jupyterlab_and_on_the_site():
+    for notebook in NOTEBOOKS:
+        for cell in filter(
+            lambda cell: is_solution(cell.source), nbformat.read(notebook, as_version=4).cells
+        ):
+            assert cell.metadata.get("jupyter", {}).get("source_hidden"), notebook.name
+            assert "#| code-fold: true" in cell.source, notebook.name
 
 
 @pytest.mark.parametrize("lesson", CHECKS)

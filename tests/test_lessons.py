@@ -183,6 +183,7 @@ TOGETHER = [
     ("train", "valid"),
     ("right", "wrong"),
     ("plain", "wrong", "ink"),
+    ("plain", "query", "ink"),
 ]
 
 
@@ -219,13 +220,15 @@ def test_lab_is_right():
 
 
 def test_students_get_no_solution(tmp_path):
-    for path in make_students(tmp_path / "student"):
-        text = "\n".join(cell.source for cell in read(path).cells)
-        assert "nbdev_export(" not in text
-        assert text.count('raise NotImplementedError("your turn")') == text.count("#| solution") == 0 or (
-            re.search(r'check\("\w+"', text)
-        )
-    assert len(list((tmp_path / "student").glob("*.ipynb"))) == len(NOTEBOOKS)
+    copies = make_students(tmp_path / "student")
+    assert [path.name for path in copies] == [path.name for path in NOTEBOOKS]
+    for path in copies:
+        cells = code(path)
+        text = "\n".join(cell.source for cell in cells)
+        assert "nbdev_export(" not in text and "#| solution" not in text
+        own = re.findall(rf'^check\("{path.stem[:2]}", \w+\)', text, re.M)
+        assert text.count('raise NotImplementedError("your turn")') == len(own)
+        assert not any("jupyter" in cell.metadata for cell in cells), "a stub is to be seen"
 
 
 def without_functions(path: Path) -> tuple[int, str]:

@@ -39,6 +39,7 @@ def student(
         cell.outputs, cell.execution_count = [], None
         if re.search(r"^#\|\s*solution\s*$", cell.source, re.M):
             cell.source = stub(cell.source)
+            cell.metadata.pop("jupyter", None)  # which folds it away: a stub is to be seen
     lesson.cells = [cell for cell in lesson.cells if "nbdev_export(" not in cell.source]
     return lesson
 
