@@ -124,7 +124,12 @@ def _strange_answers(answers: pd.DataFrame, train: pd.DataFrame) -> list[str]:
 
 def _check_table(file: Path, known: set[str]) -> pd.DataFrame:
     "The attributes: header, every image once, every answer in its range. The answers as class numbers."
-    header, *rows = list(csv.reader(_text(file).splitlines())) or [[]]
+    try:
+        header, *rows = list(csv.reader(_text(file).splitlines())) or [[]]
+    except csv.Error as error:
+        raise ReidError(
+            f"{file}: not a readable table ({error}); expected comma-separated columns"
+        ) from error
     expected = ["id", *ANNOTATION_COLUMNS]
     for place, (found, wanted) in enumerate(zip_longest(header, expected), start=1):
         require(found == wanted, f"{file}, line 1: column {place} is {found!r:.40}; expected {wanted!r}")
@@ -135,7 +140,7 @@ def _check_table(file: Path, known: set[str]) -> pd.DataFrame:
         )
         for column, value in zip(expected[1:], row[1:], strict=True):  # as text: 1.0 is not 1
             require(
-                value.isdecimal(),
+                value.isascii() and value.isdecimal() and len(value) < 10,
                 f"{file}, line {number}: {column} is {value!r}; expected a whole number",
             )
     _check_names(file, [row[0] for row in rows], known, "test image", first_line=2)

@@ -18,11 +18,12 @@ from reid_course import intake
 from reid_course.backbone import resnet_backbone
 from reid_course.cli import main
 from reid_course.core import ReidError
-from reid_course.data import load_dataset
+from reid_course.data import ANNOTATION_COLUMNS, load_dataset
 from reid_course.images import find_faults, read_image
 from reid_course.minimarket import make_minimarket
 from reid_course.model import build_model, load_model, read_weights, save_model
 from reid_course.retrieval import Gallery
+from reid_course.submission import validate_submission
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs links, pipes and limits of POSIX systems")
 
@@ -129,6 +130,19 @@ def test_damaged_checkpoints(tmp_path: Path):
     save_file(tensors, file, header)
     with pytest.raises(ReidError, match=r"best\.safetensors: weights of another architecture"):
         load_model(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "odd", ["9" * 30, "\u0663", '"' + "1" * 200_000, "1e3"], ids=("long", "Arabic", "cell", "power")
+)
+def test_odd_numbers_in_a_submission(odd: str, course: Path, tmp_path: Path):
+    data = load_dataset(course)
+    rows = [",".join((Path(path).name, odd, *["1"] * 26)) for path in data.gallery.path]
+    header = ",".join(("id", *ANNOTATION_COLUMNS))
+    (tmp_path / "classification_test.csv").write_text("\n".join([header, *rows]), encoding="utf-8")
+    (tmp_path / "reid_test.txt").touch()
+    with pytest.raises(ReidError, match=r"classification_test\.csv"):
+        validate_submission(tmp_path, data)
 
 
 # Images, and a folder full of faults
