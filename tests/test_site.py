@@ -204,10 +204,12 @@ def test_lesson_leads_to_its_sources(tmp_path):
     for end in ("nbs/08_triplet.ipynb", "reference/triplet.qmd", "reid_course/triplet.py"):
         assert f"{end})" in links
     page = tmp_path / "08_triplet.ipynb"
+    title = new_markdown_cell("# Title\n\n[a](start.ipynb#The-map), [b](#Here)")
     badge = new_markdown_cell("[![Open in Colab](images/colab.svg)](https://x.org)")
-    nbformat.write(new_notebook(cells=[new_markdown_cell("# Title"), badge, new_code_cell("1")]), page)
+    nbformat.write(new_notebook(cells=[title, badge, new_code_cell("1")]), page)
     docs.write_page(page, {})
-    assert nbformat.read(page, as_version=4).cells[1].source == links
+    first, second, _ = nbformat.read(page, as_version=4).cells
+    assert (first.source, second.source) == ("# Title\n\n[a](start.ipynb#the-map), [b](#here)", links)
     docs.cut(page)
     assert len(nbformat.read(page, as_version=4).cells) == 2
 

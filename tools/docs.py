@@ -75,8 +75,14 @@ def glossary() -> dict[str, str]:
     "Each term of the glossary and the address of its entry."
     text = "\n".join(cell.source for cell in nbformat.read(ROOT / "nbs" / "start.ipynb", as_version=4).cells)
     terms = re.findall(r"^### (.+)$", text.split("## Glossary")[1], re.M)
-    plain = {term: re.sub(r"[^\w\s-]", "", term.lower()).replace(" ", "-") for term in terms if len(term) > 1}
-    return {term: f"start.ipynb#{anchor}" for term, anchor in plain.items()}
+    return {term: f"start.ipynb#{anchor(term)}" for term in terms if len(term) > 1}
+
+
+def anchor(
+    heading: str,  # or a link to one, as Jupyter writes it: "The-map"
+) -> str:  # "the-map"
+    "The site's name for a heading's place."
+    return re.sub(r"[^\w\s-]", "", heading.lower()).replace(" ", "-")
 
 
 def link_terms(
@@ -107,6 +113,9 @@ def write_page(
     module = re.search(r'"#\| *default_exp (\w+)"', original)
     left = dict(terms)
     for cell in page.cells:
+        if cell.cell_type == "markdown":
+            inner = r"(?<=\])\(([\w.]*#)([^)]+)\)"
+            cell.source = re.sub(inner, lambda link: f"({link[1]}{anchor(link[2])})", cell.source)
         if cell.cell_type == "raw":  # smalldocs names pages as the notebooks are named
             cell.source = re.sub(r"^output-file:.*\n", "", cell.source, flags=re.M)
         elif cell.source.startswith("[![Open in Colab]"):
