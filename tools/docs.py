@@ -152,6 +152,7 @@ def write_sidebar() -> None:
             entry(item) if isinstance(item, str) else item | {"contents": list(map(entry, item["contents"]))}
         )
     modules = sorted(path.name for path in (PAGES / "reference").glob("*.qmd"))
+    modules.sort(key="index.qmd".__ne__)
     contents.append({"section": "Reference", "contents": [f"reference/{name}" for name in modules]})
     file.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
@@ -205,6 +206,7 @@ def build(
     smalldocs("render", PAGES)
     shutil.rmtree(SITE, ignore_errors=True)
     shutil.move(PAGES / SITE.name, SITE)
+    shutil.copytree(PAGES / "images", SITE / "images", dirs_exist_ok=True)  # what plain HTML shows, too
     finish_site()
 
 

@@ -33,14 +33,14 @@ SEEN, GAP = 7, 6  # pictures found; pixels between two
 
 # the network, after the report's Figure 5: name -> (left, top, width, lines, colour)
 BOXES = {
-    "image": (0, 78, 96, ("picture", "3×128×64"), "ink"),
-    "maps": (146, 78, 126, ("ResNet, layers 1–3", "256×16×8"), "query"),
-    "v": (322, 138, 110, ("layer 4, pooled", "v: 512"), "query"),
-    "heads": (482, 18, 120, ("12 attribute heads", "attention (SA)"), "SA"),
-    "point": (482, 138, 120, ("embedding", "256"), "right"),
-    "ar": (652, 18, 120, ("L_ar: mean of 12", "cross-entropies"), "SA"),
-    "id": (652, 138, 120, ("L_id: triplets of", "P×K batches"), "right"),
-    "total": (822, 78, 116, ("one loss,", "weights learned"), "ink"),
+    "image": (0, 78, 92, ("picture", "3×128×64"), "ink"),
+    "maps": (132, 78, 158, ("ResNet, layers 1–3", "256×16×8"), "query"),
+    "v": (330, 138, 134, ("layer 4, pooled", "v: 512"), "query"),
+    "heads": (510, 18, 156, ("12 attribute heads", "attention (SA)"), "SA"),
+    "point": (510, 138, 156, ("embedding", "256"), "right"),
+    "ar": (706, 18, 152, ("L_ar: mean of 12", "cross-entropies"), "SA"),
+    "id": (706, 138, 152, ("L_id: triplets of", "P×K batches"), "right"),
+    "total": (898, 78, 124, ("one loss,", "weights learned"), "ink"),
 }
 TALL = 54
 ARROWS = (  # from, to; dashed: depends on the model
@@ -77,7 +77,7 @@ def network() -> str:  # svg
     )
     style = 'font-family="system-ui, sans-serif" font-size="13.5" fill="#fff" text-anchor="middle"'
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 940 210" {style}>\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 10 1022 190" {style}>\n'
         f'<defs>{head}<path d="M0 0L8 4L0 8z" fill="#808080"/></marker></defs>\n'
         + "\n".join(parts)
         + "\n</svg>\n"

@@ -24,7 +24,7 @@ INVERTED = (
 )  # hue turned by half a circle: undoes what inverting does
 # what is wider than the page scrolls, and the keyboard must reach it; what fits needs no stop
 SCROLL = """
-const reach = () => document.querySelectorAll("pre, .wide, .sd-table, .math.display").forEach((e) => {
+const reach = () => document.querySelectorAll("pre, p, figure, .wide, .sd-table, .math.display").forEach((e) => {
   if (e.scrollWidth > e.clientWidth) e.tabIndex = 0; else e.removeAttribute("tabindex"); });
 addEventListener("load", reach); addEventListener("resize", reach);
 """
