@@ -120,7 +120,8 @@ def run_all(
         """() => [...document.querySelectorAll(".jp-Notebook .jp-CodeCell")]
             .filter(c => c.querySelector(".cm-content").textContent.trim())
             .every(c => /\\[\\d+\\]/.test(c.querySelector(".jp-InputPrompt").textContent))
-            || document.querySelector("[data-mime-type='application/vnd.jupyter.error']")""",
+            || [...document.querySelectorAll(".jp-OutputArea-output")]
+                .some(o => o.innerText.includes("Traceback ("))""",
         timeout=1000 * seconds,
     )
     page.get_by_text(f"{KERNEL} | Idle").wait_for(timeout=120_000)
@@ -141,7 +142,7 @@ def shown(
                 kernel: document.querySelector(".jp-KernelName").textContent.trim(),
                 waiting: cells.filter(
                     c => !/\\[\\d+\\]/.test(c.querySelector(".jp-InputPrompt").textContent)).map(text),
-                errors: all("[data-mime-type='application/vnd.jupyter.error']").map(e => e.innerText),
+                errors: all(".jp-OutputArea-output").map(o => o.innerText).filter(o => o.includes("Traceback (")),
                 figures: all(".jp-OutputArea img").length,
                 blank: all(".jp-OutputArea img").filter(i => !(i.naturalWidth > 0)).length,
                 bars: all(".jp-OutputArea .progress-bar, .jp-OutputArea .widget-hprogress .progress > *").map(
