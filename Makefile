@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PIP_CONSTRAINT := constraints.txt
 export PIP_BUILD_CONSTRAINT := constraints.txt
 
-.PHONY: help install course test test-all fuzz lab bench export lessons bands students format constraints clean
+.PHONY: help install course test test-all fuzz lab docs docs-serve screenshots bench export lessons bands students format constraints clean
 
 help:  ## list the targets (what `make` alone does)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s%s\n", $$1, $$2}' Makefile
@@ -29,8 +29,8 @@ test-all: install  ## the same and the long tests
 fuzz: install  ## ten thousand damaged and invented inputs, new ones each time; a quarter of an hour
 	REID_FUZZ=850 $(BIN)/pytest tests/test_fuzz.py
 
-lab: install  ## the lessons in JupyterLab
-	$(BIN)/jupyter lab nbs
+lab: install  ## the lessons in JupyterLab, from the start
+	$(BIN)/jupyter lab nbs/start.ipynb
 
 bench: install  ## measure against peers, plain versions and limits: bench/results.md; an hour, on an idle machine
 	$(BIN)/python bench/run.py --big
@@ -45,6 +45,15 @@ lessons: install  ## run the lessons that changed and store what they show
 
 bands: install  ## measure again what a reader should find: results/bands.json; then make lessons
 	$(BIN)/python tools/bands.py
+
+docs: install  ## the site from what the lessons show, in _docs/; fetches KaTeX with npm once
+	$(BIN)/python tools/docs.py
+
+docs-serve: docs  ## the site on this machine
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _docs 8000
+
+screenshots: docs  ## pictures of every page at three widths, light and dark, in build/; needs chromium
+	$(BIN)/python tools/screenshots.py
 
 students: install  ## the lessons without their solutions, in student/
 	$(BIN)/python tools/students.py

@@ -13,7 +13,7 @@ from readme import from_root, readme
         ("[licence](../LICENSE)", "[licence](LICENSE)"),
         ("![model](images/model.svg)", "![model](nbs/images/model.svg)"),
         ('<img src="images/model.svg">', '<img src="nbs/images/model.svg">'),
-        ("[below](#start)", "[below](#start)"),
+        ("[below](#Start-here)", "[below](#start-here)"),
         ("[paper](https://arxiv.org/abs/1512.03385)", "[paper](https://arxiv.org/abs/1512.03385)"),
         ("`rows[0](a)` and\n```python\nrows[0](a)\n```", "`rows[0](a)` and\n```python\nrows[0](a)\n```"),
     ],

@@ -9,6 +9,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 WIDTHS = {390: 844, 768: 1024, 1440: 900}  # a phone, a tablet, a desk: width -> height
@@ -72,3 +73,16 @@ def opened(
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.goto(address, wait_until="networkidle")
     return page, wrong
+
+
+def barriers(
+    page: Page,
+) -> list[str]:  # a line each
+    "What keeps people from reading an open page: axe-core's violations of serious or critical level."
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{fault['id']}: {node['html'][:200]}"
+        for fault in found
+        if fault["impact"] in ("serious", "critical")
+        for node in fault["nodes"]
+    ]

@@ -1,39 +1,27 @@
-"""Build the site from the notebooks and their stored outputs: python tools/docs.py, after tools/lessons.py
+"""Build the site from the notebooks and their stored outputs: python tools/docs.py [NOTEBOOK…], after tools/lessons.py
 
 nbdev turns the notebooks into pages and smalldocs the pages into a site, from the same nbs/_quarto.yml that Quarto
-reads. What stands here is the glue: sources, times and glossary links in the lessons, a page per module, and nothing
-that is asked of another host.
+reads. What stands here is the glue: sources, times and glossary links in the lessons, and a page per module; site.py
+has what is done to the finished site. With names, the other
+pages have nothing but a title.
 """
 
 import ast
-import base64
-import hashlib
-import io
-import posixpath
 import re
 import shutil
 import subprocess
 import sys
-import tarfile
 from contextlib import chdir
 from pathlib import Path
 
 import nbformat
-import numpy as np
 import yaml
-from bs4 import BeautifulSoup
 from lessons import ROOT, opening
 from nbdev.config import get_config
-from PIL import Image
-from scipy import ndimage
+from site_files import SITE, finish_site
 
-PAGES, SITE = ROOT / "_proc", ROOT / "_docs"
-KATEX = "katex-0.16.22.tgz"
-KATEX_SHA512 = "XCHRdUw4lf3SKBaJe4EvgqIuWwkPSo9XoeO8GjQW94Bp7TWv9hNhzZjZ+OH9yf1UmLygb7DIT5GSFQiyt16zYg=="
+PAGES = ROOT / "_proc"
 LEFT_OUT = "add_show_docs,exec_show_docs,add_fold,mv_exports,add_links"  # the reference has pages of its own
-INVERTED = (
-    np.array([[-1, 2, 2], [2, -1, 2], [2, 2, -1]]) / 3
-)  # hue turned by half a circle: undoes what inverting does
 
 
 def process() -> None:
@@ -87,8 +75,14 @@ def glossary() -> dict[str, str]:
     "Each term of the glossary and the address of its entry."
     text = "\n".join(cell.source for cell in nbformat.read(ROOT / "nbs" / "start.ipynb", as_version=4).cells)
     terms = re.findall(r"^### (.+)$", text.split("## Glossary")[1], re.M)
-    plain = {term: re.sub(r"[^\w\s-]", "", term.lower()).replace(" ", "-") for term in terms if len(term) > 1}
-    return {term: f"start.ipynb#{anchor}" for term, anchor in plain.items()}
+    return {term: f"start.ipynb#{anchor(term)}" for term in terms if len(term) > 1}
+
+
+def anchor(
+    heading: str,  # or a link to one, as Jupyter writes it: "The-map"
+) -> str:  # "the-map"
+    "The site's name for a heading's place."
+    return re.sub(r"[^\w\s-]", "", heading.lower()).replace(" ", "-")
 
 
 def link_terms(
@@ -119,12 +113,24 @@ def write_page(
     module = re.search(r'"#\| *default_exp (\w+)"', original)
     left = dict(terms)
     for cell in page.cells:
+        if cell.cell_type == "markdown":
+            inner = r"(?<=\])\(([\w.]*#)([^)]+)\)"
+            cell.source = re.sub(inner, lambda link: f"({link[1]}{anchor(link[2])})", cell.source)
         if cell.cell_type == "raw":  # smalldocs names pages as the notebooks are named
             cell.source = re.sub(r"^output-file:.*\n", "", cell.source, flags=re.M)
         elif cell.source.startswith("[![Open in Colab]"):
             cell.source = sources(path.name, module and module[1])
         elif cell.cell_type == "markdown" and path.stem not in ("start", "index"):
             cell.source = link_terms(cell.source, left)
+    nbformat.write(page, path)
+
+
+def cut(
+    path: Path,  # a notebook in _proc/
+) -> None:
+    "Leave a lesson's title and sources, so that links to it still lead somewhere."
+    page = nbformat.read(path, as_version=4)
+    page.cells = page.cells[:2]
     nbformat.write(page, path)
 
 
@@ -146,6 +152,7 @@ def write_sidebar() -> None:
             entry(item) if isinstance(item, str) else item | {"contents": list(map(entry, item["contents"]))}
         )
     modules = sorted(path.name for path in (PAGES / "reference").glob("*.qmd"))
+    modules.sort(key="index.qmd".__ne__)
     contents.append({"section": "Reference", "contents": [f"reference/{name}" for name in modules]})
     file.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
@@ -184,110 +191,26 @@ def smalldocs(*arguments: str | Path) -> None:
         sys.exit(done.stdout + done.stderr)
 
 
-# The site
-
-
-def add_katex() -> None:
-    "Put KaTeX into the site, from npm, once fetched and then kept in build/."
-    file = ROOT / "build" / KATEX
-    if not file.exists():
-        file.parent.mkdir(exist_ok=True)
-        package = re.sub(r"-([\d.]+)\.tgz", r"@\1", KATEX)
-        subprocess.run(["npm", "pack", "--silent", package], cwd=file.parent, check=True, capture_output=True)
-    if base64.b64encode(hashlib.sha512(file.read_bytes()).digest()).decode() != KATEX_SHA512:
-        sys.exit(
-            f"{file} is not the file that was tested; expected the published {KATEX}: delete it and build again"
-        )
-    wanted = re.compile(r"package/dist/(katex\.min\.(js|css)|contrib/auto-render\.min\.js|fonts/.*\.woff2)")
-    with tarfile.open(file) as archive:
-        for member in archive:
-            if wanted.fullmatch(member.name):
-                target = SITE / "site_libs" / "katex" / member.name.removeprefix("package/dist/")
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(archive.extractfile(member).read())
-
-
-def on_dark(
-    png: bytes,
-) -> bytes:  # png
-    "A figure for a dark page: no paper, ink made light, pictures as they are."
-    colour = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), np.float32) / 255
-    inked = (colour < 0.98).any(2)
-    solid = ndimage.binary_opening(inked, np.ones((9, 9)))  # what is thick: pictures, bars, filled areas
-    solid = ndimage.binary_fill_holes(solid)
-    turned = np.clip((1 - colour) @ INVERTED.T, 0, 1)
-    alpha = turned.max(2)
-    light = turned / np.maximum(alpha, 1e-6)[..., None]
-    rgba = np.where(solid[..., None], np.dstack([colour, np.ones_like(alpha)]), np.dstack([light, alpha]))
-    image = Image.fromarray((255 * rgba).round().astype(np.uint8))
-    with io.BytesIO() as file:
-        image.quantize(256, method=Image.Quantize.FASTOCTREE).save(file, "PNG", optimize=True)
-        return file.getvalue()
-
-
-def add_dark_figures(
-    page: BeautifulSoup,
+def build(
+    names: list[str],  # of notebooks to show whole, for a quick look; none: all
 ) -> None:
-    "A second version of every figure, shown on a dark page."
-    for image in page.find_all("img", src=re.compile("^data:image/png")):
-        dark = page.new_tag("img", attrs=dict(image.attrs))
-        made = on_dark(base64.b64decode(image["src"].split(",")[1]))
-        dark["src"] = "data:image/png;base64," + base64.b64encode(made).decode()
-        image["class"], dark["class"] = (
-            [*image.get("class", []), "on-light"],
-            [*dark.get("class", []), "on-dark"],
-        )
-        image.insert_after(dark)
-
-
-def make_scrollable(
-    page: BeautifulSoup,
-) -> None:
-    "Let the keyboard scroll what is too wide: code, outputs and tables."
-    for block in page.find_all("pre"):
-        block["tabindex"] = "0"
-    for table in page.find_all("table"):
-        frame = page.new_tag(
-            "div", attrs={"class": "wide", "tabindex": "0", "role": "region", "aria-label": "table"}
-        )
-        table.wrap(frame)
-
-
-def finish(
-    path: Path,  # an html file of the site
-) -> None:
-    "Make a page independent of other hosts, readable in the dark, and scrollable by keyboard."
-    text = path.read_text(encoding="utf-8")
-    libs = posixpath.relpath(SITE / "site_libs", path.parent)
-    page = BeautifulSoup(
-        re.sub(r"https://[^\"]+/npm/katex@[\d.]+/dist", f"{libs}/katex", text), "html.parser"
-    )
-    add_dark_figures(page)
-    make_scrollable(page)
-    path.write_text(str(page), encoding="utf-8")
-
-
-def build() -> None:
-    "The whole site, in _docs/."
+    "The site, in _docs/."
     process()
     terms = glossary()
     for path in PAGES.glob("*.ipynb"):
         write_page(path, terms)
+        if names and path.name not in names:
+            cut(path)
     write_reference()
     write_sidebar()
     smalldocs("render", PAGES)
     shutil.rmtree(SITE, ignore_errors=True)
     shutil.move(PAGES / SITE.name, SITE)
-    add_katex()
-    for css in SITE.rglob("*.css"):  # fonts of another host; an address may hold a semicolon
-        css.write_text(
-            re.sub(r"@import url\([^)]*\);?", "", css.read_text(encoding="utf-8")), encoding="utf-8"
-        )
-    for path in SITE.rglob("*.html"):
-        finish(path)
+    shutil.copytree(PAGES / "images", SITE / "images", dirs_exist_ok=True)  # what plain HTML shows, too
+    finish_site()
 
 
 if __name__ == "__main__":
     with chdir(ROOT):
-        build()
+        build(sys.argv[1:])
     print(f"{len(list(SITE.rglob('*.html')))} pages in {SITE.name}/")

@@ -27,8 +27,10 @@ def from_root(
 
     def moved(match: re.Match) -> str:
         code, before, target = match.groups()
-        if code or re.match(r"[a-z]+:|[#/]", target):
+        if code or re.match(r"[a-z]+:|/", target):
             return match[0]
+        if target.startswith("#"):  # a code host's headings are small, Jupyter's are as written
+            return before + target.lower()
         path, hash_, anchor = target.partition("#")
         return before + posixpath.normpath(posixpath.join(folder, path)) + hash_ + anchor
 

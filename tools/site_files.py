@@ -1,0 +1,125 @@
+"""What is done to the finished site: KaTeX beside it, figures for dark pages, nothing asked of another host."""
+
+import base64
+import hashlib
+import io
+import posixpath
+import re
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import numpy as np
+from bs4 import BeautifulSoup
+from lessons import ROOT
+from PIL import Image
+from scipy import ndimage
+
+SITE = ROOT / "_docs"
+KATEX = "katex-0.16.22.tgz"
+KATEX_SHA512 = "XCHRdUw4lf3SKBaJe4EvgqIuWwkPSo9XoeO8GjQW94Bp7TWv9hNhzZjZ+OH9yf1UmLygb7DIT5GSFQiyt16zYg=="
+INVERTED = (
+    np.array([[-1, 2, 2], [2, -1, 2], [2, 2, -1]]) / 3
+)  # hue turned by half a circle: undoes what inverting does
+# what is wider than the page scrolls, and the keyboard must reach it; what fits needs no stop
+SCROLL = """
+const reach = () => document.querySelectorAll("pre, p, figure, .wide, .sd-table, .math.display").forEach((e) => {
+  if (e.scrollWidth > e.clientWidth) e.tabIndex = 0; else e.removeAttribute("tabindex"); });
+addEventListener("load", reach); addEventListener("resize", reach);
+"""
+
+
+def add_katex() -> None:
+    "Put KaTeX into the site, from npm, once fetched and then kept in build/."
+    file = ROOT / "build" / KATEX
+    if not file.exists():
+        file.parent.mkdir(exist_ok=True)
+        package = re.sub(r"-([\d.]+)\.tgz", r"@\1", KATEX)
+        try:
+            subprocess.run(
+                ["npm", "pack", "--silent", package], cwd=file.parent, check=True, capture_output=True
+            )
+        except (OSError, subprocess.CalledProcessError):
+            sys.exit(
+                f"npm did not fetch {package}; expected npm and its registry this once: or put {KATEX} into build/"
+            )
+    if base64.b64encode(hashlib.sha512(file.read_bytes()).digest()).decode() != KATEX_SHA512:
+        sys.exit(
+            f"{file} is not the file that was tested; expected the published {KATEX}: delete it and build again"
+        )
+    wanted = re.compile(r"package/dist/(katex\.min\.(js|css)|contrib/auto-render\.min\.js|fonts/.*\.woff2)")
+    with tarfile.open(file) as archive:
+        for member in archive:
+            if wanted.fullmatch(member.name):
+                target = SITE / "site_libs" / "katex" / member.name.removeprefix("package/dist/")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(archive.extractfile(member).read())
+
+
+def on_dark(
+    png: bytes,
+) -> bytes:  # png
+    "A figure for a dark page: no paper, ink made light, pictures as they are."
+    colour = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), np.float32) / 255
+    inked = (colour < 0.98).any(2)
+    thick = ndimage.grey_opening(inked.astype(np.uint8), (9, 9))  # pictures, bars, filled areas
+    solid = ndimage.binary_fill_holes(thick)
+    turned = np.clip((1 - colour) @ INVERTED.T, 0, 1)
+    alpha = turned.max(2)
+    light = turned / np.maximum(alpha, 1e-6)[..., None]
+    rgba = np.where(solid[..., None], np.dstack([colour, np.ones_like(alpha)]), np.dstack([light, alpha]))
+    image = Image.fromarray((255 * rgba).round().astype(np.uint8))
+    with io.BytesIO() as file:
+        image.quantize(256, method=Image.Quantize.FASTOCTREE).save(file, "PNG", optimize=True)
+        return file.getvalue()
+
+
+def add_dark_figures(
+    page: BeautifulSoup,
+) -> None:
+    "A second version of every figure, shown on a dark page."
+    for image in page.find_all("img", src=re.compile("^data:image/png")):
+        dark = page.new_tag("img", attrs=dict(image.attrs))
+        made = on_dark(base64.b64decode(image["src"].split(",")[1]))
+        dark["src"] = "data:image/png;base64," + base64.b64encode(made).decode()
+        image["class"], dark["class"] = (
+            [*image.get("class", []), "on-light"],
+            [*dark.get("class", []), "on-dark"],
+        )
+        image.insert_after(dark)
+
+
+def make_scrollable(
+    page: BeautifulSoup,
+) -> None:
+    "Let tables and code that are too wide scroll in frames of their own, by keyboard too."
+    for table in page.find_all("table", class_="dataframe"):  # smalldocs frames those of Markdown
+        table.wrap(page.new_tag("div", attrs={"class": "wide"}))
+    script = page.new_tag("script")
+    script.string = SCROLL
+    page.body.append(script)
+
+
+def finish(
+    path: Path,  # an html file of the site
+) -> None:
+    "Make a page independent of other hosts, readable in the dark, and scrollable by keyboard."
+    text = path.read_text(encoding="utf-8")
+    libs = posixpath.relpath(SITE / "site_libs", path.parent)
+    page = BeautifulSoup(
+        re.sub(r"https://[^\"]+/npm/katex@[\d.]+/dist", f"{libs}/katex", text), "html.parser"
+    )
+    add_dark_figures(page)
+    make_scrollable(page)
+    path.write_text(str(page), encoding="utf-8")
+
+
+def finish_site() -> None:
+    "All files of the site."
+    add_katex()
+    for css in SITE.rglob("*.css"):  # fonts of another host; an address may hold a semicolon
+        text = css.read_text(encoding="utf-8")
+        css.write_text(re.sub(r"@import url\([^)]*\);?", "", text), encoding="utf-8")
+    for path in SITE.rglob("*.html"):
+        finish(path)
