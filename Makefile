@@ -27,7 +27,7 @@ test-all: install  ## the same and the long tests
 	$(BIN)/pytest -n logical --dist worksteal -m ""
 
 fuzz: install  ## ten thousand damaged and invented inputs, new ones each time; a quarter of an hour
-	REID_FUZZ=850 $(BIN)/pytest tests/test_fuzz.py
+	REID_FUZZ=950 $(BIN)/pytest tests/test_fuzz.py
 
 lab: install  ## the lessons in JupyterLab
 	$(BIN)/jupyter lab nbs
