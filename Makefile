@@ -26,7 +26,7 @@ test: install  ## every lesson, every test; at most 20 minutes on 2 cores
 test-all: install  ## the same and the long tests
 	$(BIN)/pytest -n logical --dist worksteal -m ""
 
-fuzz: install  ## ten thousand damaged and invented inputs, new ones each time; a quarter of an hour
+fuzz: install  ## ten thousand damaged and invented inputs, new ones each time
 	REID_FUZZ=950 $(BIN)/pytest tests/test_fuzz.py
 
 lab: install  ## the lessons in JupyterLab
