@@ -202,8 +202,9 @@ function explore({ pictures, models, questions, first }) {
   if (models.some((model) => model.said))
     at("wanted").append(...questions.map(({ name, classes }, q) =>
       make("label", {}, name, make("select", { name: q }, make("option", { value: "" }, "any"), ...options(classes)))));
-  at("filters").addEventListener("change", () => { shown = STEP; showFound(); });
-  at("filters").addEventListener("reset", () => setTimeout(() => { shown = STEP; showFound(); })); // after the controls are reset
+  const filter = () => { shown = STEP; showFound(); };
+  at("filters").addEventListener("change", filter);
+  at("clear").addEventListener("click", () => { at("filters").reset(); filter(); });
   for (const id of ["model", "order"]) at(id).addEventListener("change", showThumbs);
   showThumbs();
 }

@@ -56,7 +56,7 @@ def found(page) -> list[int]:
     "The gallery's rows as they stand on the screen, all of them."
     while page.locator("#more").is_visible():
         page.click("#more")
-    return [int(button.get_attribute("value")) for button in page.locator("#ranked button").all()]
+    return page.eval_on_selector_all("#ranked button", "buttons => buttons.map(b => Number(b.value))")
 
 
 def violations(page) -> list[str]:
