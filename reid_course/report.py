@@ -7,6 +7,8 @@ __all__ = ['NOTES', 'PAPER', 'write_page', 'save_figure', 'chart_curves', 'chart
            'report_run', 'report_comparison']
 
 # %% ../nbs/19_report.ipynb #27545746
+import base64
+import hashlib
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -54,10 +56,10 @@ def write_page(
     from jinja2 import Environment
     from plotly.offline import get_plotlyjs
 
-    template, script = (
-        files("reid_course").joinpath(name).read_text(encoding="utf-8")
-        for name in ("report.jinja", "report.js")
-    )
+    here = files("reid_course")
+    template, script = (here.joinpath(f"report.{end}").read_text(encoding="utf-8") for end in ("jinja", "js"))
+    scripts = [get_plotlyjs(), script]
+    locks = [base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts]
     dark = {colour: _lighter(colour) for colour in PALETTE.values()} | {PAPER: "rgb(36, 36, 35)"}
     specs = {s: {c: json.loads(chart.to_json()) for c, chart in own.items()} for s, own in charts.items()}
     data = {"charts": specs, "explorer": explorer, "palette": PALETTE, "dark": dark, "guess": guess}
@@ -68,7 +70,7 @@ def write_page(
             **{"title": title, "facts": facts, "charts": charts, "notes": NOTES, "explorer": explorer},
             asks=explorer is not None and any("confusion" in model for model in explorer["models"]),
             tables={caption: table.reset_index() for caption, table in tables.items()},
-            **{"palette": PALETTE, "dark": dark, "data": data, "script": script, "plotly": get_plotlyjs()},
+            **{"palette": PALETTE, "dark": dark, "data": data, "scripts": scripts, "locks": locks},
         )
     )
     with whole_file(path) as part:

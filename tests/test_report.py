@@ -137,6 +137,11 @@ def test_page_searches_as_the_gallery_does(tmp_path):
         assert EVIL in page.locator("h1").inner_text() and page.evaluate("window.hacked") is None
         assert fits(page, 390) and violations(page) == [] and wrong == []
 
+        # the second lock: had one slipped through, it would not run
+        page.evaluate("evil => document.body.insertAdjacentHTML('beforeend', evil)", EVIL)
+        page.wait_for_function("document.body.lastElementChild.complete")
+        assert page.evaluate("window.hacked") is None and "Content Security Policy" in wrong[-1]
+
 
 @pytest.fixture(scope="module")
 def browser():
@@ -157,15 +162,16 @@ def test_three_models_at_every_width_in_light_and_dark(tmp_path, browser):
     runs = {model: train(data, tmp_path / model, model, **QUICK) for model in ("resnet", "convhead", "sa")}
     records = [record(run, "drawn") for run in runs.values()]
     file = report_comparison(tmp_path, data, runs, records, {}, {"data": EVIL})
+    gallery = gallery_of(runs["sa"], data)
     for width in WIDTHS:
         for scheme in ("light", "dark"):
             page = checked(browser, file, width, scheme)
             page.select_option("#model", "2")
-            gallery = gallery_of(runs["sa"], data)
             query = int(page.locator("#thumbs button[aria-pressed=true]").get_attribute("value"))
             expected = gallery.search(gallery.embeddings[query], top=len(gallery)).drop(query)
             assert found(page) == expected.index.tolist()
             page.select_option("#asked", "9")  # gender
+            page.select_option("#confused", "2")
             said, true = gallery.probabilities["gender"].argmax(1), gallery.table.gender.to_numpy()
             counts = [[((true == t) & (said == s)).sum() for s in (0, 1)] for t in (0, 1)]
             rows = page.locator("#counts tbody tr").all()
