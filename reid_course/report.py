@@ -204,9 +204,9 @@ def report_run(
     run = Path(run)
     metrics, config = (json.loads((run / name).read_text()) for name in ("metrics.json", "config.json"))
     title, log = MODELS[config["model"]], pd.read_csv(run / "log.csv")
-    facts = {"best epoch": f"{metrics['best_epoch']} of {config['epochs']}"} | {
-        name: config[name] for name in ("tasks", "weights", "strides", "form", "seed", "split_seed")
-    }
+    facts = {"best epoch": f"{metrics['best_epoch']} of {config['epochs']}"}
+    facts |= {"tasks": config["tasks"], "weights": config["weights"] or "from scratch"}
+    facts |= {name: config[name] for name in ("strides", "form", "seed", "split_seed")}
     if config["valid"] == 0:
         facts["held out"] = "nobody, so nothing could be judged"
         charts = {"Epoch by epoch": chart_curves({title: log})}
