@@ -262,17 +262,17 @@ def steadiness(
     rows = []
     for r in records:
         log = pd.DataFrame(r["log"], dtype=float)
-        turn = {"smallest loss": "valid_total", "best accuracy": "accuracy", "best mAP": "mAP"}
-        best = [
-            log[c].idxmin() if c == "valid_total" else log[c].idxmax()
-            for c in turn.values()
-            if log[c].notna().any()
-        ]
+        turn = {
+            "smallest loss": -log["valid_total"],
+            "best accuracy": log["accuracy"],
+            "best mAP": log["mAP"],
+        }
+        known = {name: values.idxmax() for name, values in turn.items() if values.notna().any()}
         scatter = 100 * log[["accuracy", "mAP"]].tail(last).std()
         rows.append(
             {"method": r["variant"], "seed": r["config"]["seed"], "epochs": len(log)}
-            | {f"epoch of {name}": int(i) + 1 for name, i in zip(turn, best, strict=False)}
-            | {"chosen": best_epoch(r["log"]) + 1}
+            | {f"epoch of {name}": int(i) + 1 for name, i in known.items()}
+            | {"chosen": best_epoch(log.to_dict(orient="records")) + 1}
             | {f"scatter of {name}": round(x, 2) for name, x in scatter.items()}
         )
     return pd.DataFrame(rows)
