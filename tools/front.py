@@ -1,35 +1,20 @@
 """Draw the two pictures of the front page, the network and a ranked list: python tools/front.py
 
-Into nbs/images/, to be committed; about a minute. Both have no paper and no text outside their boxes, so that they
-can be read on a light page and on a dark one, here and on a code host.
+Into nbs/images/, to be committed. Neither has paper, so that both can be read on a light page and on a dark one, here
+and on a code host.
 """
 
-import tempfile
-from pathlib import Path
+import base64
+import io
 
+import nbformat
 import numpy as np
 from lessons import ROOT
-from matplotlib.font_manager import findfont
-from PIL import Image, ImageDraw, ImageFont
-
-from reid_course.data import load_dataset
-from reid_course.experiments import DEMO
-from reid_course.metrics import evaluate_embeddings
-from reid_course.minimarket import make_minimarket
-from reid_course.model import load_model
-from reid_course.training import train
+from PIL import Image
 
 IMAGES = ROOT / "nbs" / "images"
-DEEP = {"right": "#00724F", "wrong": "#B34700", "query": "#005F96", "ink": "#4A4A4A", "SA": "#882255"}
-QUICK = DEMO | {
-    "epochs": 6,
-    "p": 16,
-    "k": 4,
-    "strides": "imagenet",
-    "valid": 0.0,
-    "lr": 1e-3,
-}  # as on the start page
-SEEN, GAP = 7, 6  # pictures found; pixels between two
+DEEP = {"right": "#00724F", "query": "#005F96", "ink": "#4A4A4A", "SA": "#882255"}
+ROWS = 3  # ranked lists in that figure
 
 # the network, after the report's Figure 5: name -> (left, top, width, lines, colour)
 BOXES = {
@@ -84,39 +69,17 @@ def network() -> str:  # svg
     )
 
 
-def framed(
-    path: str,  # of a picture
-    words: str,  # to stand below it
-    colour: str,
-) -> Image.Image:
-    "A picture in a frame, with a bar below that says what it is."
-    picture = Image.open(path).convert("RGB")
-    frame = Image.new("RGB", (picture.width + 8, picture.height + 26), colour)
-    frame.paste(picture, (4, 4))
-    font = ImageFont.truetype(findfont("DejaVu Sans"), 12)
-    ImageDraw.Draw(frame).text((frame.width / 2, picture.height + 15), words, "white", font, anchor="mm")
-    return frame
-
-
 def ranked_list() -> Image.Image:
-    "A query and what a small network finds for it by other cameras. By AP it is the middle one of all queries."
-    with tempfile.TemporaryDirectory() as scratch:
-        data = load_dataset(make_minimarket(Path(scratch) / "data", 100, images_per_identity=10))
-        run = train(data, Path(scratch) / "run", **QUICK)
-        network = load_model(run / "last.safetensors")
-        (_, asked), (_, points) = (network.predict(list(part.path)) for part in (data.query, data.gallery))
-        who, by = (data.query.pid, data.gallery.pid), (data.query.camid, data.gallery.camid)
-        query = int(np.argsort(evaluate_embeddings(asked, points, *who, *by).ap)[len(asked) // 2])
-        one, others = data.query.iloc[query], data.gallery
-        found = others.assign(distance=np.linalg.norm(points - asked[query], axis=1)).sort_values("distance")
-        frames = [framed(one.path, "query", DEEP["query"])]
-        for row in found[(found.pid != one.pid) | (found.camid != one.camid)].head(SEEN).itertuples():
-            mark, colour = ("✓", "right") if row.pid == one.pid else ("✗", "wrong")
-            frames.append(framed(row.path, f"{mark} {row.distance:.2f}", DEEP[colour]))
-    sheet = Image.new("RGBA", (len(frames) * (frames[0].width + GAP) - GAP, frames[0].height))
-    for n, frame in enumerate(frames):
-        sheet.paste(frame, (n * (frame.width + GAP), 0))
-    return sheet
+    "The first search of lesson 14, as its figure shows it, without paper."
+    lesson = nbformat.read(ROOT / "nbs" / "14_retrieval.ipynb", as_version=4)
+    shown = [output.get("data", {}) for cell in lesson.cells for output in cell.get("outputs", [])]
+    png = next(data["image/png"] for data in shown if "image/png" in data)
+    figure = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGBA")
+    colour = np.array(figure.crop((0, 0, figure.width, figure.height // ROWS)))
+    colour[(colour[..., :3] > 235).all(2), 3] = 0
+    inked = np.argwhere(colour[..., 3])
+    (top, left), (bottom, right) = inked.min(0), inked.max(0) + 1
+    return Image.fromarray(colour[top:bottom, left:right])
 
 
 if __name__ == "__main__":
