@@ -71,11 +71,12 @@ class Backbone(nn.Module):
         "One layer's maps from those before it."
         layer = getattr(self, name)
         # where a stride leaves maps one pixel wide, bfloat16 convolutions are wrong on some processors
-        # (pytorch issue 169688); so small a map costs next to nothing in 32-bit numbers
+        # (pytorch issue 169688): the block that has the stride computes in 32-bit numbers
         if maps.shape[3] > 2 or not torch.is_autocast_enabled("cpu"):
             return layer(maps)
         with torch.autocast("cpu", enabled=False):
-            return layer(maps.float())
+            maps = layer[0](maps.float())
+        return layer[1:](maps)
 
     def set_strides(
         self,

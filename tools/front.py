@@ -19,7 +19,7 @@ ROWS = 3  # ranked lists in that figure
 # the network, after the report's Figure 5: name -> (left, top, width, lines, colour)
 BOXES = {
     "image": (0, 78, 92, ("picture", "3×128×64"), "ink"),
-    "maps": (132, 78, 158, ("ResNet, layers 1–3", "256×16×8"), "query"),
+    "maps": (132, 78, 158, ("ResNet, layers 1–3", "256×16×16"), "query"),
     "v": (330, 138, 134, ("layer 4, pooled", "v: 512"), "query"),
     "heads": (510, 18, 156, ("12 attribute heads", "attention (SA)"), "SA"),
     "point": (510, 138, 156, ("embedding", "256"), "right"),
@@ -78,7 +78,9 @@ def ranked_list() -> Image.Image:
     colour = np.array(figure.crop((0, 0, figure.width, figure.height // ROWS)))
     colour[(colour[..., :3] > 235).all(2), 3] = 0
     inked = np.argwhere(colour[..., 3])
-    (top, left), (bottom, right) = inked.min(0), inked.max(0) + 1
+    (top, _), (bottom, right) = inked.min(0), inked.max(0) + 1
+    empty = np.flatnonzero(~colour[:, : figure.width // 10, 3].any(0))
+    left = empty.max() + 1  # the name of the row stands before that
     return Image.fromarray(colour[top:bottom, left:right])
 
 
