@@ -142,6 +142,9 @@ def execute(
 
     lesson = nbformat.read(path, as_version=4)
     copy = NBProcessor(path, rm_directives=False).nb
+    for cell in copy.cells:
+        if cell.cell_type == "code":
+            cell.outputs = []  # or a cell that falls silent would keep what it said before
     start = time.process_time()
     with chdir(path.parent):
         CaptureShell(path).run_all(copy, exc_stop=True, preproc=passed_over)
