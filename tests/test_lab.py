@@ -26,12 +26,13 @@ PER_LESSON = 600  # seconds, on a busy machine
 def cleared(
     tree: Path,  # a folder to make
 ) -> Path:  # the same
-    "A copy of the project whose lessons show nothing: old outputs must not pass for new ones."
+    "A copy of the project whose lessons show nothing yet: old outputs must not pass for new ones."
     for path in (copy_tree(tree) / "nbs").glob("*.ipynb"):
         lesson = nbformat.read(path, as_version=4)
         for cell in lesson.cells:
             if cell.cell_type == "code":
                 cell.outputs, cell.execution_count = [], None
+                cell.metadata.pop("jupyter", None)  # solutions unfolded, or nobody sees whether they ran
         nbformat.write(lesson, path)
     return tree
 
