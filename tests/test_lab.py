@@ -14,7 +14,6 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from browser import MISSING, chromium, find_chromium
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from support import NOTEBOOKS, ROOT, copy_tree
 
@@ -93,15 +92,6 @@ def lab(
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(30)
-
-
-@pytest.fixture
-def browser():
-    "Chromium, or a skip that says what is missing."
-    if not find_chromium():
-        pytest.skip(MISSING)
-    with chromium() as found:
-        yield found
 
 
 def run_all(

@@ -13,7 +13,7 @@ import nbformat
 import numpy as np
 import pytest
 import site_files
-from browser import MISSING, WIDTHS, barriers, chromium, find_chromium, opened, served
+from browser import WIDTHS, barriers, opened, served
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from PIL import Image
@@ -41,15 +41,6 @@ def built(
         katex.parent.mkdir(exist_ok=True)
         shutil.copy(tree / "build" / katex.name, katex)
     return tree / "_docs"
-
-
-@pytest.fixture
-def browser():
-    "Chromium, or a skip that says what is missing."
-    if not find_chromium():
-        pytest.skip(MISSING)
-    with chromium() as found:
-        yield found
 
 
 def seen(
