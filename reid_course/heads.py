@@ -127,6 +127,7 @@ class EmbeddingHead(nn.Module):
         identities: int = 0,  # people of the training, to be told apart by a classifier; 0: none
     ):
         super().__init__()
+        require(dim >= 1, f"dim is {dim}; expected 1 or more")
         self.project = nn.Linear(width, dim)
         self.after = nn.Sequential(nn.BatchNorm1d(dim), nn.LeakyReLU()) if norm else nn.Identity()
         self.neck = nn.BatchNorm1d(dim) if neck else None
