@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from .choosing import best_epoch, has_stopped_improving
-from .core import pick_device, require, whole_file
+from .core import ALONE, Team, pick_device, require, whole_file
 from .data import NAMES, Dataset, attribute_targets, cameras, load_dataset
 from .images import Images
 from .learning import Config, State, run_epoch
@@ -33,10 +33,11 @@ def score(
     model: ReidModel,
     images: Images,  # of people it was not trained on
     frame: pd.DataFrame,  # their table, row by row
+    team: Team = ALONE,  # the processes that share the work; each gets all scores
 ) -> dict[str, float]:  # accuracy_<attribute>…, accuracy, mAP, rank1, mAP_cross_camera, rank1_cross_camera
     "Every score of a network on held-out people, as fractions. NaN where the data do not allow one."
-    probabilities, embeddings = model.predict(images)
-    return attribute_scores(probabilities, frame) | retrieval_scores(embeddings, frame)
+    probabilities, embeddings = model.predict(images, team=team)
+    return attribute_scores(probabilities, frame) | retrieval_scores(embeddings, frame, team)
 
 
 def attribute_scores(
@@ -61,15 +62,16 @@ def attribute_scores(
 def retrieval_scores(
     embeddings: np.ndarray,  # (n, d)
     frame: pd.DataFrame,  # (n) rows
+    team: Team = ALONE,  # as in `score`
 ) -> dict[str, float]:
     "mAP and rank 1 by the report's protocol and across cameras."
     pids, camids = frame.pid.to_numpy(), cameras(frame)
     scores = dict.fromkeys(("mAP", "rank1", "mAP_cross_camera", "rank1_cross_camera"), float("nan"))
     if frame.pid.duplicated().any():
-        everywhere = evaluate_embeddings(embeddings, embeddings, pids, pids, leave_out="diagonal")
+        everywhere = evaluate_embeddings(embeddings, embeddings, pids, pids, leave_out="diagonal", team=team)
         scores |= {"mAP": everywhere.mAP, "rank1": float(everywhere.cmc[0])}
     if camids is not None and (frame.groupby("pid").camid.nunique() > 1).any():
-        across = evaluate_embeddings(embeddings, embeddings, pids, pids, camids, camids)
+        across = evaluate_embeddings(embeddings, embeddings, pids, pids, camids, camids, team=team)
         scores |= {"mAP_cross_camera": across.mAP, "rank1_cross_camera": float(across.cmc[0])}
     return scores
 
@@ -144,6 +146,7 @@ def train(
     resume: bool = False,  # go on with what is in `out`
     device: str = "auto",  # "auto", "cpu", "cuda" or "mps"
     after_epoch: Callable[[dict[str, float]], None] | None = None,  # called with each epoch's row of the log
+    team: Team = ALONE,  # the processes that train together (lesson 18); p and k are the batch of all
     **options: Any,  # the further fields of `Config`
 ) -> Path:  # the run folder: config.json, log.csv, best.safetensors, last.safetensors, metrics.json
     "Train a network, judging each epoch on held-out people. `ReidError` for anything a user can get wrong."
@@ -162,7 +165,8 @@ def train(
     config.check()
     trained, held = split_identities(data.train, valid, split_seed)
     PKBatchSampler(trained.pid.to_numpy(), p, k)  # refuses p and k before anything is written
-    state = State.new(config, pick_device(device), trained)
+    require(team.size <= p, f"{team.size} processes for p = {p}; expected at most one an identity: raise p")
+    state = State.new(config, team.device or pick_device(device), trained, team)
     seen = Images(trained.path, config.size)
     unseen = Images(held.path, config.size) if len(held) else None
     _open(state, out, trained, held)
@@ -170,9 +174,10 @@ def train(
         if has_stopped_improving(state.log, config.patience, config.watch):
             break
         _one_epoch(state, out, epoch, (seen, trained), (unseen, held))
-        if after_epoch is not None:
+        if after_epoch is not None and team.rank == 0:
             after_epoch(state.log[-1])
-    _finish(state, out, trained, held)
+    if team.rank == 0:
+        _finish(state, out, trained, held)
     return out
 
 
@@ -185,6 +190,7 @@ def _open(state: State, out: Path, trained: pd.DataFrame, held: pd.DataFrame) ->
         "valid_identities": held.pid.unique().tolist(),
     }
     file = out / "config.json"
+    state.team.collect([])  # all have seen whether there is such a folder, before one of them makes it
     if file.exists():
         found = defaults | json.loads(
             file.read_text()
@@ -195,10 +201,13 @@ def _open(state: State, out: Path, trained: pd.DataFrame, held: pd.DataFrame) ->
         require(not other, f"{out} was begun with {was}; {remedy}")
         same = all(found.get(name) == pids for name, pids in people.items())
         require(same, f"{out} was begun on other people; {remedy}")
-    else:
+    elif state.team.rank == 0:
         write_json(file, config | people)
     if (out / "last.safetensors").exists():
         _restore(state, out / "last.safetensors")
+    begun = state.team.collect([(len(state.log), people)])
+    alike = all(other == begun[0] for other in begun)
+    require(alike, f"{out} or the data differ between the processes; expected one file system for all")
 
 
 def _one_epoch(
@@ -212,13 +221,17 @@ def _one_epoch(
     start = time.perf_counter()
     row = {"epoch": epoch + 1} | run_epoch(state, *trained, epoch)
     if held[0] is not None:
-        probabilities, embeddings = state.judged.predict(held[0])
+        probabilities, embeddings = state.judged.predict(held[0], team=state.team)
         row |= valid_losses(state, probabilities, embeddings, held[1])
-        row |= attribute_scores(probabilities, held[1]) | retrieval_scores(embeddings, held[1])
+        row |= attribute_scores(probabilities, held[1])
+        row |= retrieval_scores(embeddings, held[1], state.team)
     else:
         row |= dict.fromkeys(("accuracy", "mAP"), float("nan"))
     row |= {"s_ar": state.weighting.s_ar.item(), "s_id": state.weighting.s_id.item()}
-    state.log.append(row | {"seconds": round(time.perf_counter() - start, 2)})
+    row |= {"seconds": round(time.perf_counter() - start, 2)}
+    state.log.append(state.team.collect([row])[0])  # everybody's is the first one's
+    if state.team.rank > 0:
+        return
     if best_epoch(state.log) == epoch:
         save_model(state.judged, out / "best.safetensors", metadata={"epoch": str(epoch + 1)})
     _save(state, out / "last.safetensors")
