@@ -275,11 +275,29 @@ def _read_lists(answer: Callable) -> Trials:
         "a query listed twice must raise ValueError: the second line would replace the first unseen",
     )
 
+
+def _search_parts(answer: Callable) -> Trials:
+    "18: search_parts(query (d,), parts, k) -> (k,): positions in the whole gallery, nearest first."
+    query, line = np.zeros(1), np.arange(1.0, 9.0)[:, None]
+    found = np.asarray(answer(query, [line[:4], line[4:]], 3)).tolist()
+    yield (
+        found == [0, 1, 2],
+        f"all three nearest lie in the first part: each part must hand over k; found {found}",
+    )
+    found = np.asarray(answer(query, [line[4:], line[:4]], 2)).tolist()
+    yield found == [4, 5], f"positions count through all parts, so the second begins at 4; found {found}"
+    found = np.asarray(answer(query, [line[:1], line[:0], line[:1]], 5)).tolist()
+    yield found == [0, 1], f"three parts, one empty, two equally near images: expected [0, 1]; found {found}"
+    gallery = np.random.default_rng().integers(0, 4, (40, 3)).astype(float)
+    best = np.argsort(np.linalg.norm(gallery - gallery[0], axis=1), kind="stable")[:6].tolist()
+    found = np.asarray(answer(gallery[0], np.array_split(gallery, 5), 6)).tolist()
+    yield found == best, f"many equal distances: the earlier position first; expected {best}, found {found}"
+
 # %% ../nbs/20_exercises.ipynb #cce292ca
 CHECKS |= {
     **{"01": _course_name, "02": _draw, "03": _folds, "04": _receptive_field, "05": _smoothed, "06": _attend},
     **{"07": _count_triplets, "08": _easy_positive, "09": _best_s, "10": _r_precision, "11": _copy_what_fits},
-    **{"12": _accumulate, "14": _expanded, "16": _read_lists},
+    **{"12": _accumulate, "14": _expanded, "16": _read_lists, "18": _search_parts},
 }
 
 # %% ../nbs/20_exercises.ipynb #153767b9
