@@ -8,6 +8,7 @@ __all__ = ['make_parser', 'main']
 # %% ../nbs/21_cli.ipynb #74a8ca0f
 import argparse
 import errno
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -26,7 +27,7 @@ from reid_course.commands import (
     submit,
     train_run,
 )
-from .core import ReidError
+from .core import ReidError, require
 
 # %% ../nbs/21_cli.ipynb #928784a6
 class _Help(argparse.ArgumentDefaultsHelpFormatter):
@@ -174,6 +175,7 @@ def main(
     "Run a command."
     args = make_parser().parse_args(arguments)
     try:
+        _one_of_several(args.run_command)
         args.run_command(args)
     except KeyboardInterrupt:
         return _fail("interrupted; the same command goes on (train: with --resume)")
@@ -182,6 +184,14 @@ def main(
             raise
         return _fail(f"{error}{_remedy(error)}")
     return 0
+
+
+def _one_of_several(command: Callable) -> None:
+    "What is different where a launcher has started this process together with others (lesson 18)."
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        shared = command in (train_run, evaluate)
+        require(shared, "several processes were started; expected train or evaluate, the rest runs in one")
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # it remarks on what is meant so
 
 
 def _remedy(error: Exception) -> str:

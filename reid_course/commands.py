@@ -198,6 +198,7 @@ def doctor(args: argparse.Namespace) -> None:
 # %% ../nbs/20a_commands.ipynb #83787af8
 def train_run(args: argparse.Namespace) -> None:
     "Train a network and write its report."
+    from reid_course.distributed import launched
     from reid_course.experiments import tell_epoch
     from reid_course.recipes import recipe
     from reid_course.report import report_run
@@ -209,35 +210,34 @@ def train_run(args: argparse.Namespace) -> None:
     )
     options = recipe(args.recipe) | _given(args)
     options |= {name: getattr(args, name) for name in ("seed", "device", "resume")}
-    data = _data(args)
-    run = train(data, args.out, args.model, after_epoch=tell_epoch(print), **options)
-    print(f"look at {report_run(run, data)}")
+    data, team = _data(args), launched(args.device)
+    run = train(data, args.out, args.model, after_epoch=tell_epoch(print), team=team, **options)
+    if team.rank == 0:
+        print(f"look at {report_run(run, data)}")
 
 
 def evaluate(args: argparse.Namespace) -> None:
     "Score a run on its held-out people, and on query against gallery in the official layout."
     import pandas as pd
 
-    from reid_course.data import cameras
+    from reid_course.distributed import launched
     from reid_course.images import Images
-    from reid_course.metrics import evaluate_embeddings
     from reid_course.model import load_model
     from reid_course.report import held_out
-    from reid_course.training import score
+    from reid_course.training import score, score_gallery
 
-    model, data = load_model(args.run).to(_device(args)), _data(args)
+    team = launched(args.device)
+    model, data = load_model(args.run).to(team.device or _device(args)), _data(args)
     held = held_out(args.run, data)
     require(len(held) > 0, f"{args.run} held nobody out; expected a run with --valid above 0")
-    scores = pd.Series(score(model, Images(held.path, model.size, cache=False), held), dtype=float)
+    scores = pd.Series(score(model, Images(held.path, model.size, cache=False), held, team), dtype=float)
+    found = score_gallery(model, data, team) if data.layout == "official" else None
+    if team.rank > 0:
+        return
     print(f"{held.pid.nunique()} held-out people, {len(held)} images, %")
     print((100 * scores).to_string(float_format="{:.2f}".format, na_rep="–"))
-    if data.layout == "official":
-        (_, queries), (_, gallery) = (
-            model.predict(Images(frame.path, model.size, cache=False)) for frame in (data.query, data.gallery)
-        )
-        pids = data.query.pid.to_numpy(), data.gallery.pid.to_numpy()
-        found = evaluate_embeddings(queries, gallery, *pids, cameras(data.query), cameras(data.gallery))
-        print(f"\n{len(queries)} queries against {len(gallery)} gallery images, across cameras, %")
+    if found is not None:
+        print(f"\n{len(data.query)} queries against {len(data.gallery)} gallery images, across cameras, %")
         print(f"mAP   {100 * found.mAP:.2f}\nrank1 {100 * found.cmc[0]:.2f}\nmINP  {100 * found.mINP:.2f}")
 
 

@@ -7,7 +7,6 @@ __all__ = ['Trials', 'CHECKS', 'first_failure', 'check', 'expected', 'band']
 
 # %% ../nbs/20_exercises.ipynb #0df7afbe
 import json
-import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -181,31 +180,6 @@ def _surgery(answer: Callable) -> Trials:
     yield _near(answer(x, torch.zeros(2)), x), "a gradient of zero conflicts with nobody"
 
 # %% ../nbs/20_exercises.ipynb #d4644601
-def _nearest_of_blocks(answer: Callable) -> Trials:
-    "09b: nearest_of_blocks(query (d,), blocks, k) -> the k nearest positions, nearest first; blocks come once."
-    points = np.array([[3.0], [1.0], [2.0], [0.5], [9.0]])
-    for parts, k, wanted, hint in (
-        ([points], 3, [3, 1, 2], "distances 3, 1, 2, 0.5, 9: the nearest three are 3, 1, 2"),
-        ([points[:2], points[2:]], 3, [3, 1, 2], "positions count on from block to block"),
-        ([points[:2]], 5, [1, 0], "fewer than k pictures: all of them"),
-        ([np.ones((3, 1))] * 2, 4, [0, 1, 2, 3], "equal distances: the earlier picture first"),
-    ):
-        found = list(answer(np.zeros(1), iter(parts), k))
-        yield found == wanted, f"{hint}; found {found}"
-    query, several = np.random.default_rng().normal(size=4), np.random.default_rng().normal(size=(6, 50, 4))
-    held, counts = weakref.WeakValueDictionary(), [0]
-
-    def blocks() -> Iterator[np.ndarray]:
-        for i, block in enumerate(several):
-            yield held.setdefault(i, block.copy())
-            counts.append(len(held))
-
-    found = list(answer(query, blocks(), 7))
-    best = np.linalg.norm(several.reshape(-1, 4) - query, axis=1).argsort()[:7].tolist()
-    yield found == best, "wrong for six random blocks"
-    yield max(counts) <= 2, f"{max(counts)} blocks were kept at once: forget one when the next one comes"
-
-
 def _r_precision(answer: Callable) -> Trials:
     "10: r_precision(distances (q, g), query_pids (q,), gallery_pids (g,)) -> mean over the queries with a match."
     row = np.array([[0.1, 0.2, 0.3, 0.4]])
@@ -288,6 +262,24 @@ def _read_lists(answer: Callable) -> Trials:
         refused = True
     yield refused, "a query listed twice must raise ValueError: its first list would be lost unseen"
 
+
+def _search_parts(answer: Callable) -> Trials:
+    "18: search_parts(query (d,), parts, k) -> (k,): positions in the whole gallery, nearest first."
+    query, line = np.zeros(1), np.arange(1.0, 9.0)[:, None]
+    found = np.asarray(answer(query, [line[:4], line[4:]], 3)).tolist()
+    yield (
+        found == [0, 1, 2],
+        f"all three nearest lie in the first part: each part must hand over k; found {found}",
+    )
+    found = np.asarray(answer(query, [line[4:], line[:4]], 2)).tolist()
+    yield found == [4, 5], f"positions count through all parts, so the second begins at 4; found {found}"
+    found = np.asarray(answer(query, [line[:1], line[:0], line[:1]], 5)).tolist()
+    yield found == [0, 1], f"three parts, one empty, two equally near images: expected [0, 1]; found {found}"
+    gallery = np.random.default_rng().integers(0, 4, (40, 3)).astype(float)
+    best = np.argsort(np.linalg.norm(gallery - gallery[0], axis=1), kind="stable")[:6].tolist()
+    found = np.asarray(answer(gallery[0], np.array_split(gallery, 5), 6)).tolist()
+    yield found == best, f"many equal distances: the earlier position first; expected {best}, found {found}"
+
 # %% ../nbs/20_exercises.ipynb #cce292ca
 CHECKS |= {
     **{"01": _course_name, "02": _draw, "03": _folds, "04": _receptive_field, "05": _smoothed, "06": _attend},
@@ -298,7 +290,7 @@ CHECKS |= {
         "10": _r_precision,
         "11": _copy_what_fits,
     },
-    **{"09b": _nearest_of_blocks, "12": _accumulate, "14": _expanded, "16": _read_lists},
+    **{"12": _accumulate, "14": _expanded, "16": _read_lists, "18": _search_parts},
 }
 
 # %% ../nbs/20_exercises.ipynb #153767b9

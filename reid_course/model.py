@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from .attention import SelfAttentionHeads
 from .backbone import Backbone, resnet_backbone
-from .core import ReidError, pick_precision, progress, require, whole_file
+from .core import ALONE, ReidError, Team, pick_precision, progress, require, whole_file
 from .data import ATTRIBUTES, NAMES, Attribute
 from .heads import ConvHeads, DenseHeads, EmbeddingHead
 from .images import Images, to_input
@@ -69,6 +69,7 @@ class ReidModel(nn.Module):
         self,
         images: Images | np.ndarray | Sequence[str | Path],  # (n, h, w, 3) uint8, or image files
         batch: int = 128,  # images at once
+        team: Team = ALONE,  # batches are dealt to its processes; each gets all the answers
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:  # name -> logits (n, classes); embeddings (n, d)
         "Logits by attribute, the junk class behind them if it was learned, and the points to search by."
         if not isinstance(images, Images | np.ndarray):
@@ -81,19 +82,21 @@ class ReidModel(nn.Module):
             )
         was_training = self.training
         self.eval()
-        starts = range(0, len(images), batch)
+        team.settle(self)
+        starts = team.mine(range(0, len(images), batch))
         parts = [self._one_batch(images[i : i + batch]) for i in progress(starts, "looking at images")]
         self.train(was_training)
-        *logits, embeddings = (np.concatenate(part) for part in zip(*parts, strict=True))
+        *logits, embeddings = (np.concatenate(x) for x in zip(*team.collect(parts), strict=True))
         return dict(zip([*NAMES, JUNK.name], logits, strict=False)), embeddings
 
     def predict(
         self,
         images: Images | np.ndarray | Sequence[str | Path],  # (n, h, w, 3) uint8, or image files
         batch: int = 128,  # images at once
+        team: Team = ALONE,  # as in `logits`
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:  # name -> probabilities (n, classes); embeddings (n, d)
         "What the network says about images: a softmax of `logits`."
-        logits, embeddings = self.logits(images, batch)
+        logits, embeddings = self.logits(images, batch, team)
         return {name: F.softmax(torch.from_numpy(z), 1).numpy() for name, z in logits.items()}, embeddings
 
     def _one_batch(self, images: np.ndarray) -> list[np.ndarray]:

@@ -158,10 +158,6 @@ def operated(cut: Callable, always: bool = False) -> Callable:
     return lambda g, h: sum(cut(g, h)) if always or g @ h < 0 else g + h
 
 
-def distances(query: np.ndarray, points: np.ndarray) -> np.ndarray:
-    return np.linalg.norm(points - query, axis=1)
-
-
 WRONG: dict[str, list[tuple[Callable, str]]] = {
     "01": [
         (lambda p, c, n: f"{p}_c{c}_{n}.jpg", "gave '2_c1"),
@@ -235,17 +231,6 @@ WRONG: dict[str, list[tuple[Callable, str]]] = {
         (operated(lambda g, h: (less(g, h), less(h, g)), always=True), "no surgery"),
         (operated(lambda g, h: (less(g, h), less(h, less(g, h)))), "as it was"),
         (operated(lambda g, h: (g - (g @ h) / h.norm() * h, h - (g @ h) / g.norm() * g)), "squared length"),
-    ],
-    "09b": [
-        (
-            lambda q, blocks, k: distances(q, np.concatenate([*blocks])).argsort()[::-1][:k].tolist(),
-            "nearest three",
-        ),
-        (lambda q, blocks, k: [i for b in blocks for i in distances(q, b).argsort()[:k]][:k], "count on"),
-        (
-            lambda q, blocks, k: distances(q, np.concatenate([*blocks])).argsort(kind="stable")[:k],
-            "were kept",
-        ),
     ],
     "10": [
         (lambda d, q, g: float((g[:1] == q[0]).mean()), "½"),
