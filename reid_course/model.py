@@ -20,7 +20,16 @@ from torch.nn import functional as F
 
 from .attention import SelfAttentionHeads
 from .backbone import Backbone, resnet_backbone
-from .core import ALONE, ReidError, Team, pick_precision, progress, require, whole_file
+from reid_course.core import (
+    ALONE,
+    ReidError,
+    Team,
+    pick_precision,
+    progress,
+    require,
+    require_shape,
+    whole_file,
+)
 from .data import ATTRIBUTES, NAMES, Attribute
 from .heads import ConvHeads, DenseHeads, EmbeddingHead
 from .images import Images, to_input
@@ -75,11 +84,8 @@ class ReidModel(nn.Module):
         if not isinstance(images, Images | np.ndarray):
             images = Images([str(path) for path in images], self.size, cache=False)
         if isinstance(images, np.ndarray):
-            found = f"{images.dtype} of shape {images.shape}"
-            require(
-                images.dtype == np.uint8 and images.ndim == 4,
-                f"images are {found}; expected uint8 (n, h, w, 3)",
-            )
+            require(images.dtype == np.uint8, f"images are numbers of type {images.dtype}; expected uint8")
+            require_shape("images", images.shape, "n {} {} 3".format(*self.size))
         was_training = self.training
         self.eval()
         team.settle(self)
