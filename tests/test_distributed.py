@@ -167,13 +167,14 @@ def gradients(root: Path) -> dict[str, tuple[Tensor, dict[str, Tensor | None]]]:
     return found
 
 
-def worst(found: dict, right: dict) -> float:
-    "The largest difference of two gradients, measured by the largest number in the right one."
+def apart(
+    found: dict[str, Tensor | None], right: dict[str, Tensor | None]
+) -> tuple[float, float]:  # the largest difference of two numbers; the length of the difference, relative
+    "How far two gradients are apart."
     assert [n for n in found if found[n] is None] == [n for n in right if right[n] is None]
-    known = [n for n in right if right[n] is not None]
-    return max((found[n] - right[n]).abs().max().item() for n in known) / max(
-        right[n].abs().max().item() for n in known
-    )
+    pairs = [(found[name], right[name]) for name in right if right[name] is not None]
+    x, y = (torch.cat([tensor.flatten() for tensor in side]).double() for side in zip(*pairs, strict=True))
+    return (x - y).abs().max().item(), ((x - y).norm() / y.norm()).item()
 
 
 @pytest.mark.parametrize("size", NUMBERS)
@@ -183,9 +184,7 @@ def test_gradients_are_those_of_one_process(size, data, tmp_path):
         assert isinstance(found, dict), found
         for name, (losses, right) in alone.items():
             assert torch.allclose(found[name][0], losses, rtol=1e-5), name
-            assert worst(found[name][1], right) <= 1e-5, name
-            weights = [n for n in ("s_ar", "s_id") if right[n] is not None]
-            assert all(abs(found[name][1][n] - right[n]) <= 1e-5 for n in weights)
+            assert max(apart(found[name][1], right)) <= 1e-5, name
         assert found["hard, junk, names"][1]["heads.classify.8.weight"] is None  # the hat: known of nobody
 
 
@@ -209,9 +208,9 @@ def mistaken(root: Path) -> dict[str, Tensor | None]:
 def test_gathering_numbers_would_be_seen(data, tmp_path):
     right = gradients(data)["report"][1]
     (found, _) = together(partial(mistaken, data), 2, tmp_path / "left")
-    names = [name for name in right if right[name] is not None and name in found]
-    assert worst({n: found[n] for n in names}, {n: right[n] for n in names}) > 0.1
-    assert worst({n: 2 * found[n] for n in names}, {n: right[n] for n in names}) < 1e-5  # it was half
+    right = {name: right[name] for name in found}
+    assert apart(found, right)[1] > 0.4
+    assert apart({name: 2 * x for name, x in found.items()}, right)[1] <= 1e-5  # it was half
 
 
 # A training
@@ -250,7 +249,7 @@ def trained(root: Path, out: Path, more: dict) -> dict:
         return step(state, *batch, **more)
 
     State.step = counted
-    train(root, out, team=team, device="cpu", seed=3, p=4, epochs=2, lr=1e-4, **SMALL | more)
+    train(root, out, team=team, device="cpu", seed=3, p=4, epochs=2, lr=1e-5, **SMALL | more)
     State.step, Images._read = step, read
     return {
         **{"written": written, "seen": seen, "steps": len(steps), "rank": team.rank},
@@ -302,8 +301,8 @@ def test_training_is_that_of_one_process(size, data, alone, tmp_path):
     assert sorted(x.name for x in out.iterdir()) == sorted(x.name for x in alone.iterdir())
     logs = [pd.read_csv(run / "log.csv").drop(columns="seconds") for run in (out, alone)]
     losses = [name for name in logs[0] if "loss" in name or "total" in name]
-    pd.testing.assert_frame_equal(logs[0][losses], logs[1][losses], rtol=1e-3)
-    pd.testing.assert_frame_equal(logs[0][["s_ar", "s_id"]], logs[1][["s_ar", "s_id"]], rtol=1e-3)
+    pd.testing.assert_frame_equal(logs[0][losses], logs[1][losses], rtol=3e-4)
+    pd.testing.assert_frame_equal(logs[0][["s_ar", "s_id"]], logs[1][["s_ar", "s_id"]], rtol=3e-4)
     assert np.allclose(logs[0].mAP, logs[1].mAP, atol=0.01)
 
 
@@ -352,7 +351,7 @@ def lonely() -> str:
     "The second process neither dies nor answers."
     team = Processes("cpu", seconds=3)
     if team.rank == 1:
-        time.sleep(600)
+        time.sleep(15)
     began = time.monotonic()
     try:
         team.collect([])
