@@ -1,0 +1,111 @@
+"""Commands that meet a fate: python tests/nursery.py reads wishes as JSON, a line each, and answers with exit codes.
+
+It imports everything once and forks a child for each wish, so that a process costs what it computes and no more. A
+child counts events by kind, and meets its fate at the one that the wish names.
+"""
+
+import errno
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jinja2  # noqa: F401
+import matplotlib.pyplot  # noqa: F401
+import plotly.graph_objects  # noqa: F401
+import scipy.io  # noqa: F401
+import torch
+from PIL import Image
+
+from reid_course import cli, experiments, intake, report  # noqa: F401
+from reid_course.model import ReidModel
+
+SMALL = {"size": (32, 16), "strides": "imagenet", "p": 2, "k": 8, "epochs": 2}
+"What the demo trains with here, so that it takes seconds."
+
+
+def fate(how: str, part: Path | None, share: float) -> None:
+    "What happens to a process; with half a file on the disk, if it was about to name one."
+    if part is not None and part.is_file():
+        os.truncate(part, int(share * part.stat().st_size))
+    if how == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if how == "interrupt":
+        os.kill(os.getpid(), signal.SIGINT)
+    else:
+        number = getattr(errno, how)
+        raise OSError(number, os.strerror(number), str(part or "a file"))
+
+
+def count_events(wish: dict[str, Any], seen: list[str]) -> None:
+    "Let everything that a test can stop at be counted, and stop at the n-th of the kind that was wished."
+
+    def watched(act: Callable, kind: Callable[..., str]) -> Callable:
+        def acted(*args: Any, **more: Any) -> Any:
+            seen.append(kind(*args, **more))
+            left = sum(wish["kind"] in ("any", one.split(":")[0]) for one in seen)
+            if (
+                wish["how"] != "none"
+                and wish["kind"] in ("any", seen[-1].split(":")[0])
+                and left == wish["n"]
+            ):
+                named = args[0] if isinstance(args[0], Path) else None
+                fate(wish["how"], named, wish["share"])
+            return act(*args, **more)
+
+        return acted
+
+    def place(part: Path, target: Path) -> str:
+        return f"{'checkpoint' if target.suffix == '.safetensors' else 'table'}:{target.name}"
+
+    for owner, name, kind in (
+        (Image.Image, "save", lambda *_, **__: "draw"),
+        (intake.shutil, "copyfileobj", lambda *_, **__: "unpack"),
+        (torch.optim.Adam, "step", lambda *_, **__: "batch"),
+        (ReidModel, "_one_batch", lambda *_, **__: "look"),
+        (Path, "replace", place),
+    ):
+        setattr(owner, name, watched(getattr(owner, name), kind))
+
+
+def live(wish: dict[str, Any]) -> None:
+    "A child's life: the command, and what it printed and did, in files."
+    for number, name in ((1, "out"), (2, "err")):
+        os.dup2(os.open(f"{wish['notes']}.{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    seen: list[str] = []
+    count_events(wish, seen)
+    experiments.DEMO |= SMALL
+    experiments.DEMO_IDENTITIES = 6
+    code = 1
+    try:
+        code = cli.main(wish["words"])
+    except BaseException:  # a traceback where none should be is for the test to see
+        sys.excepthook(*sys.exc_info())
+    finally:
+        Path(f"{wish['notes']}.seen").write_text(json.dumps(seen))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def main() -> None:
+    "A child for each wish, one after the other."
+    for line in sys.stdin:
+        wish = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            live(wish)
+        if wish["how"] == "moment":
+            time.sleep(wish["n"])
+            os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+if __name__ == "__main__":
+    main()
