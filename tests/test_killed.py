@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,12 +15,13 @@ from reid_course.minimarket import make_minimarket
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kill -9 and fork are of POSIX systems")
 MANY = pytest.param(5, marks=pytest.mark.long)
 QUICK = ["--weights", "none", "--size", "32", "16", "--strides", "imagenet", "--p", "4"]
+TRAINING = ("before the first checkpoint", "batch", "checkpoint", "evaluation")
 PHASES = {
-    "train": ("before the first checkpoint", "batch", "checkpoint", "look", "table"),
-    "demo": ("before the first checkpoint", "batch", "checkpoint", "look", "table"),
-    "reproduce": ("before the first checkpoint", "batch", "checkpoint", "look", "table"),
-    "make": ("draw", "table"),
-    "unpack": ("unpack", "table"),
+    "train": TRAINING,
+    "demo": TRAINING,
+    "reproduce": TRAINING,
+    "make": ("draw", "folder"),
+    "unpack": ("unpack", "folder"),
 }
 
 
@@ -65,35 +67,30 @@ def whole(nursery: Nursery, drawn: Path, tmp_path_factory: pytest.TempPathFactor
 
 
 def moment(phase: str, seen: list[str], chance: random.Random) -> tuple[str, int]:
-    "A kind of event, and which of them: in the first third, so that there is always a next time."
-    if phase == "before the first checkpoint":
-        return "any", chance.randint(1, next(i for i, x in enumerate(seen) if x.startswith("checkpoint")))
-    return phase, chance.randint(1, -(-sum(x.split(":")[0] == phase for x in seen) // 3))
+    "A kind of event, and which of them: in the first third, so that a run is killed more than once."
+    if phase == TRAINING[0]:
+        return "any", chance.randint(1, seen.index("checkpoint"))
+    return phase, chance.randint(1, -(-seen.count(phase) // 3))
 
 
 @pytest.mark.parametrize("kills", (3, MANY))
 @pytest.mark.parametrize("command", PHASES)
 def test_killed_in_each_phase(command: str, kills: int, nursery: Nursery, drawn: Path, whole, tmp_path: Path):
-    expected, seen = whole(command)
-    seed, left = random.randrange(10**6), dict.fromkeys(PHASES[command], kills)
-    chance, out = random.Random(seed), tmp_path / "result"
-    print(f"seed {seed}")
-    again = words(command, drawn, out)
-    while any(left.values()):
-        started = any(out.rglob("last.safetensors"))
-        phase = chance.choice(
-            [phase for phase, n in left.items() if n and not (started and "first" in phase)] or [""]
-        )
-        kind, n = moment(phase, seen, chance) if phase else ("end", 0)
-        share = chance.choice((chance.random(), 1.0))
+    (expected, seen), out = whole(command), tmp_path / "result"
+    again, seed = words(command, drawn, out), random.randrange(10**6)
+    chance = random.Random(seed)
+    phases = sorted(PHASES[command] * kills, key=lambda x: (x != TRAINING[0], chance.random()))
+    while phases:
+        kind, n = moment(phases[0], seen, chance)
+        share = chance.choice((chance.random(), 1.0))  # of the file, if it was being written
         code = nursery.run(again, "kill", kind, n, share)
-        print(f"{phase}: {kind} {n}, {share:.0%} of the file: exit code {code}")
-        assert code in (0, -9), nursery.printed
-        if code == 0:
+        print(f"seed {seed}, {phases[0]}: at {kind} {n}, {share:.0%} written: exit code {code}")
+        if code == 0:  # it came to its end before
             assert_same(out, expected)
             shutil.rmtree(out)
         else:
-            left[phase] -= 1
+            assert code == -signal.SIGKILL, nursery.printed
+            del phases[0]
     assert nursery.run(again) == 0, nursery.printed
     assert_same(out, expected)
     assert [path.name for path in tmp_path.iterdir()] == ["result"]
