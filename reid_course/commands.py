@@ -204,10 +204,8 @@ def train_run(args: argparse.Namespace) -> None:
     from reid_course.report import report_run
     from reid_course.training import train
 
-    require(
-        not (args.resume and not Path(args.out).exists()),
-        f"{args.out}: nothing to resume; expected a run folder, or leave --resume out",
-    )
+    if args.resume and not Path(args.out).exists():  # killed before it made the folder
+        print(f"{args.out}: nothing to resume yet, so this is the beginning")
     options = recipe(args.recipe) | _given(args)
     options |= {name: getattr(args, name) for name in ("seed", "device", "resume")}
     data, team = _data(args), launched(args.device)

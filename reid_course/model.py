@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -202,8 +202,9 @@ def save_model(
 ) -> None:
     "Write weights and configuration as one safetensors file, whole or not at all."
     tensors = {name: tensor.contiguous() for name, tensor in (model.state_dict() | (extra or {})).items()}
+    content = save(tensors, {"model": json.dumps(model.config)} | (metadata or {}))
     with whole_file(path) as part:
-        save_file(tensors, part, {"model": json.dumps(model.config)} | (metadata or {}))
+        part.write_bytes(content)  # not `save_file`: of a full disk it raises an error type of its own
 
 
 def read_weights(
