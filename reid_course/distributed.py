@@ -109,7 +109,7 @@ class Processes(Team):
         *modules: nn.Module,  # whose parameters they depend on; from here on the first process's
     ) -> Callable[..., tuple[Tensor, ...]]:  # the same losses
         "Losses whose backward pass averages the gradients over the processes."
-        if self.size > 1 and self.accelerator.device.type == "cuda":
+        if self.accelerator.device.type == "cuda":
             for module in modules:
                 share_norms(module)
         elif self.rank == 0:

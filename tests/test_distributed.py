@@ -21,6 +21,7 @@ import torch
 from support import failed
 from torch import Tensor, nn
 
+from reid_course.cli import main
 from reid_course.core import ALONE, ReidError, Team
 from reid_course.data import ATTRIBUTES, NAMES, load_dataset
 from reid_course.distributed import Processes, launched
@@ -396,30 +397,36 @@ def test_other_commands_run_in_one_process(monkeypatch, capsys, tmp_path):
     assert not (tmp_path / "demo").exists()
 
 
-def started(data: Path, out: Path, *more: str) -> subprocess.Popen[str]:
-    "A training by two processes, as a user starts it."
+def started(
+    *arguments: str | Path,  # of `reid-course`
+) -> subprocess.Popen[str]:
+    "A command in two processes, as a user starts it."
     launch = "accelerate.commands.launch --multi_gpu --num_processes 2 --num_machines 1 --mixed_precision no"
-    train = f"--dynamo_backend no --main_process_port {free_port()} -m reid_course.cli train --device cpu"
-    options = "--weights none --size 64 32 --strides imagenet --p 4 --seed 7"
-    command = [
-        sys.executable,
-        "-m",
-        *f"{launch} {train} {options}".split(),
-        "--data",
-        data,
-        "--out",
-        out,
-        *more,
-    ]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
+    more = f"--dynamo_backend no --main_process_port {free_port()} -m reid_course.cli"
+    command = [sys.executable, "-m", *f"{launch} {more}".split(), *map(str, arguments), "--device", "cpu"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo", "PYTHONUNBUFFERED": "1"}
     return subprocess.Popen(
-        [str(word) for word in command],
+        command,
         env=environment,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
+
+
+@pytest.mark.long
+def test_evaluate_says_the_same(data, alone, capsys):
+    arguments = ["evaluate", alone, "--data", data]
+    job = started(*arguments)
+    try:
+        output, errors = job.communicate(timeout=400)
+    finally:
+        if job.poll() is None:
+            os.killpg(job.pid, signal.SIGKILL)
+    assert job.returncode == 0 and "Traceback" not in errors, errors
+    assert main([str(x) for x in arguments]) == 0
+    assert output == capsys.readouterr().out and "queries against" in output
 
 
 def workers(out: Path) -> dict[int, int]:
@@ -439,25 +446,26 @@ def workers(out: Path) -> dict[int, int]:
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds the process to kill in /proc")
 def test_rank_that_dies_ends_the_job_and_the_run_goes_on(data, tmp_path):
     out = tmp_path / "run"
-    job = started(data, out, "--epochs", "500")
+    options = "--weights none --size 64 32 --strides imagenet --p 4 --seed 7 --epochs 500"
+    job = started("train", "--data", data, "--out", out, *options.split())
     try:
         end = time.monotonic() + 400
         while not (out / "log.csv").exists() and job.poll() is None and time.monotonic() < end:
             time.sleep(0.2)
         ranks = workers(out)
-        assert sorted(ranks) == [0, 1], job.communicate(timeout=10)[0] if job.poll() is not None else ranks
+        assert sorted(ranks) == [0, 1], ranks if job.poll() is None else job.communicate()
         os.kill(ranks[1], signal.SIGKILL)
         began = time.monotonic()
-        output, _ = job.communicate(timeout=60)  # within a minute
+        output, errors = job.communicate(timeout=60)  # within a minute
         seconds = time.monotonic() - began
     finally:
         if job.poll() is None:
             os.killpg(job.pid, signal.SIGKILL)
             job.wait()
     print(f"the job ended {seconds:.1f} s after its second process was killed")
-    assert job.returncode != 0 and "SIGKILL" in output, output
+    assert job.returncode != 0 and "SIGKILL" in errors, errors
     assert not workers(out)
-    assert output.count("epoch 1/") <= 1, "only the first process speaks"
+    assert len(re.findall(r"epoch +1 ", output)) == 1, output  # only the first process speaks
     assert not list(out.glob(".*.part"))
     done = pd.read_csv(out / "log.csv")
     settings = {"weights": None, "size": (64, 32), "strides": "imagenet", "p": 4, "seed": 7, "epochs": 500}
