@@ -52,7 +52,7 @@ def write_submission(
     limit: float = float("inf"),  # images with a higher junk score (lesson 15) stand in no list
 ) -> Path:  # the folder
     "Write classification_test.csv and reid_test.txt for every gallery image and every query."
-    data, out = data if isinstance(data, Dataset) else load_dataset(data), Path(out)
+    data, out = load_dataset(data), Path(out)
     require(
         len(data.query) > 0 and len(data.gallery) > 0,
         f"{data.root} has no query or no test images; expected both",
@@ -96,7 +96,7 @@ def validate_submission(
     data: str | Path | Dataset,  # the data set they are for
 ) -> list[str]:  # warnings: answers that are spread unlike the training's
     "`ReidError` naming file, line and rule of the first fault."
-    data, out = data if isinstance(data, Dataset) else load_dataset(data), Path(out)
+    data, out = load_dataset(data), Path(out)
     for name in ("classification_test.csv", "reid_test.txt"):
         require((out / name).is_file(), f"{out / name} is missing; expected both files of a submission")
     known = {Path(path).name for path in data.gallery.path}
