@@ -99,6 +99,7 @@ def make_parser() -> argparse.ArgumentParser:
     c.add_argument("--ablations", type=int, default=1, metavar="SEEDS", help="of each ablation; 0: none")
     c.add_argument("--records", help="folder for a record of each run (default: records, in --out)")
     _add_options(c)
+    _add_skip_list(c)
     _add_size(c, argparse.SUPPRESS)
 
     c = command(commands, "evaluate", evaluate, "evaluate runs/demo/resnet --data runs/demo/data")
@@ -123,6 +124,7 @@ def make_parser() -> argparse.ArgumentParser:
     c = command(commands, "submit", submit, "submit runs/mine --data course --out runs/submission")
     _add_run(c)
     c.add_argument("--out", required=True, help="folder for the two files")
+    _add_skip_list(c)
     _add_drop_junk(c)
     _add_device(c)
     c = command(commands, "export", export, "export runs/demo/resnet model.onnx")
@@ -199,7 +201,7 @@ def _remedy(error: Exception) -> str:
     number = getattr(error, "errno", None)
     if number in (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", None)):
         return "; nothing half-written is left: make room, then give the command again"
-    if number in (errno.EROFS, errno.EACCES, errno.EPERM):
+    if number in (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR):
         return "; choose a place that you may write to"
     return ""
 

@@ -53,7 +53,7 @@ def write_submission(
 ) -> Path:  # the folder
     "Write classification_test.csv and reid_test.txt for every gallery image and every query."
     require(top >= 1, f"top is {top}; expected 1 or more")
-    data, out = data if isinstance(data, Dataset) else load_dataset(data), Path(out)
+    data, out = load_dataset(data), Path(out)
     require(
         len(data.query) > 0 and len(data.gallery) > 0,
         f"{data.root} has no query or no test images; expected both",
@@ -100,7 +100,7 @@ def validate_submission(
     out = Path(out)
     for name in ("classification_test.csv", "reid_test.txt"):
         require((out / name).is_file(), f"{out / name} is missing; expected both files of a submission")
-    data = data if isinstance(data, Dataset) else load_dataset(data)
+    data = load_dataset(data)
     known = {Path(path).name for path in data.gallery.path}
     answers = _check_table(out / "classification_test.csv", known)
     _check_lists(out / "reid_test.txt", known, {Path(path).name for path in data.query.path})
