@@ -172,6 +172,14 @@ def heads() -> dict[str, dict[str, float]]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def gallery(pictures: int) -> dict:
+    "What a gallery on disk takes."
+    print(f"gallery, {pictures:,} pictures", flush=True)
+    command = [sys.executable, str(HERE / "gallery.py"), str(pictures)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
 def machine() -> dict:
     "Where this was measured."
     from reid_course.tables import machine as of_the_course
@@ -191,7 +199,11 @@ def save(results: dict) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--big", action="store_true", help="also 100,000 × 1,000,000: a quarter of an hour")
+    parser.add_argument(
+        "--big",
+        action="store_true",
+        help="also 100,000 × 1,000,000, and a gallery of a million: half an hour",
+    )
     parser.add_argument(
         "--only", default="", help="only cases whose name contains this; the others keep their figures"
     )
@@ -208,6 +220,8 @@ def main() -> None:
         grow(results)
     if not options.only or options.only == "heads":
         results["heads"] = heads()
+    if options.only == "gallery" or (options.big and not options.only):
+        results["gallery"] = gallery(1_000_000 if options.big else 50_000)
     results["machine"] = machine()
     save(results)
     subprocess.run([sys.executable, str(HERE / "table.py")], check=True)

@@ -28,7 +28,7 @@ class Figures:
     "The figures of the cases, NaN where there are none, so that nothing holds by default."
 
     def __init__(self, results: dict):
-        self.cases, self.heads = results["cases"], results["heads"]
+        self.cases, self.heads, self.gallery = results["cases"], results["heads"], results.get("gallery")
 
     def __call__(self, row: str, who: str = "reid_course", key: str = "cpu") -> float:
         return self.cases.get(f"{row}/{who}", {}).get(key, float("nan"))
@@ -56,6 +56,14 @@ def heads(figures: Figures, model: str, title: str) -> Goal:
     return row, "≤ 1.5 × the heads alone", f"{added / alone:.2f} ×", added <= 1.5 * alone
 
 
+def recall(figures: Figures, search: str, title: str) -> Goal:
+    "How much of an exact search's ten an indexed one finds."
+    g = figures.gallery or {"pictures": 1_000_000, search: {"recall": float("nan")}}
+    found = g[search]["recall"]
+    row = f"gallery on disk, {g['pictures']:,} pictures{title}: recall@10 against exact"
+    return row, "≥ 0.95", f"{found:.3f}" if found == found else "not run", found >= 0.95
+
+
 def goals(figures: Figures) -> list[Goal]:
     "What was to be reached, what was found, and whether it was."
     nchw, step = "fp32, NCHW: what every peer runs", figures("training step, ResNet", key="wall")
@@ -77,6 +85,8 @@ def goals(figures: Figures) -> list[Goal]:
             f"{big:.1f} MiB" if big == big else "not run",
             big <= 128,
         ),
+        recall(figures, "search", ""),
+        recall(figures, "filter", ", a filter that keeps 1 %"),
         cost(figures, "re_rank", 25, 2560),
         cost(figures, "triplet loss, all, P32K8", 0.008, 40),
         cost(figures, "triplet loss, all, P32K16", 0.060),
@@ -139,6 +149,37 @@ def behind(table: dict[str, dict[str, dict]]) -> list[str]:
     return ["", "## Where somebody is faster", "", *(lines or ["Nowhere in these tables."])]
 
 
+def of_gallery(g: dict) -> list[str]:
+    "What a gallery on disk takes."
+    exact, search, fits, words, adding = (
+        g[n] for n in ("exact", "search", "filter", "words", "while adding")
+    )
+    lines = [
+        "",
+        f"## A gallery on disk, {g['pictures']:,} × {g['width']}",
+        "",
+        "Made people, 20 pictures each, whose embeddings lie together as a network's do (`bench/gallery.py` says how); "
+        "all cores; seconds that passed. MiB are what the step takes at its peak beyond what there was before.",
+        "",
+        "| | seconds | 99 of 100 within | recall@10 | extra MiB |",
+        "| --- | --: | --: | --: | --: |",
+        f"| add, 50,000 at a time | {seconds(g['add']['seconds'])} | | | {g['add']['MiB']:.0f} |",
+        f"| build the index | {seconds(g['index']['seconds'])} | | | {g['index']['MiB']:.0f} |",
+    ]
+    for name, f in (
+        ("search, no index", exact),
+        ("search", search),
+        ("search, a filter that keeps 1 %", fits),
+        ("words alone", words),
+        (f"search, while {adding['added']:.0f} pictures a second are added", adding),
+    ):
+        found = f"{f['recall']:.3f}" if "recall" in f else ""
+        extra = f"{f['MiB']:.0f}" if "MiB" in f else ""
+        lines.append(f"| {name} | {seconds(f['median'])} | {seconds(f['p99'])} | {found} | {extra} |")
+    there = "All that was added was there" if adding["there"] else "**Not all that was added was there**"
+    return [*lines, "", f"On disk: {g['size']:.0f} MiB, {g['size of index']:.0f} of them the index. {there}."]
+
+
 def growing(growth: dict[str, dict]) -> list[str]:
     "How the cost of a function grows."
     lines = [
@@ -164,6 +205,8 @@ def main() -> None:
     lines += behind(table)
     for row, cases in table.items():
         lines += section(row, cases)
+    if "gallery" in results:
+        lines += of_gallery(results["gallery"])
     (HERE / "results.md").write_text("\n".join(lines + growing(results["growth"])) + "\n")
 
 

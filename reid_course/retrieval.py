@@ -18,6 +18,7 @@ from .core import PALETTE, ReidError, require, whole_file
 from .data import ATTRIBUTES, NAMES
 from .images import Images, read_image
 from .model import ReidModel
+from .stores import Disk, Memory
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,6 +49,7 @@ def check_where(
     for name, words in where.items():
         require(name in _CLASSES, f"{name!r} is no attribute; expected one of {', '.join(NAMES)}")
         wanted = [words] if isinstance(words, str) else list(words)
+        require(bool(wanted), f"{name} has no answer that will do; expected {', '.join(_CLASSES[name])}")
         for word in wanted:
             require(
                 word in _CLASSES[name], f"{name} cannot be {word!r}; expected {', '.join(_CLASSES[name])}"
@@ -57,22 +59,39 @@ def check_where(
 
 # %% ../nbs/14_retrieval.ipynb #31562cf9
 class Gallery:
-    "Pictures to be searched, by embedding and by attributes; exact, in memory."
+    """Pictures to be searched, by embedding and by attributes.
+
+    A URI that ends in .lance is a LanceDB table, in a folder or an object store (s3://…, gs://…, az://…), and is made
+    by the first `add`; any other is a file that `save` wrote and is read into memory; None: empty, in memory.
+    """
 
     def __init__(
         self,
-        uri: str | Path | None = None,  # a file that `save` wrote; None: empty
+        uri: str | Path | None = None,  # see above
         model: ReidModel | None = None,  # turns query pictures into embeddings
     ):
-        self.model = model
-        self.table = pd.DataFrame()
-        self.embeddings = np.empty((0, 0), np.float32)
-        self.probabilities: dict[str, np.ndarray] = {}
-        if uri is not None:
+        self.model, on_disk = model, str(uri).endswith(".lance")
+        self.store = Disk(str(uri)) if on_disk else Memory()
+        if uri is not None and not on_disk:
             self._read(Path(uri))
 
     def __len__(self) -> int:
-        return len(self.table)
+        return len(self.store)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        "The table of all pictures."
+        return self.store.table
+
+    @property
+    def embeddings(self) -> np.ndarray:  # (n, d)
+        "All embeddings."
+        return self.store.embeddings
+
+    @property
+    def probabilities(self) -> dict[str, np.ndarray]:  # attribute -> (n, classes)
+        "All probabilities."
+        return self.store.probabilities
 
     def add(
         self,
@@ -80,27 +99,34 @@ class Gallery:
         table: pd.DataFrame,  # (n) rows with a column path; pid, camid where known
         probabilities: Mapping[str, np.ndarray] | None = None,  # name -> (n, classes)
     ) -> None:
-        "Add pictures."
-        embeddings, new = np.asarray(embeddings, np.float32), dict(probabilities or {})
+        "Add pictures. On disk: when it returns they are there, whatever becomes of this process."
+        embeddings = np.asarray(embeddings, np.float32)
+        new = {name: np.asarray(p, np.float32) for name, p in (probabilities or {}).items()}
         sizes = {len(embeddings), len(table), *map(len, new.values())}
         require(
             len(sizes) == 1,
             f"embeddings, table and probabilities have {sorted(sizes)} rows; expected the same",
         )
         require("path" in table, "the table has no column path; expected the table of a data set")
+        strange = [
+            name for name in new if name not in _CLASSES or new[name].shape[1:] != (len(_CLASSES[name]),)
+        ]
+        require(
+            not strange, f"probabilities of {strange[:1]} are no attribute's; expected (n, classes) of one"
+        )
+        require(bool(np.isfinite(embeddings).all()), "an embedding is not finite; expected numbers only")
         if len(self):
-            found, own = (
-                (embeddings.shape[1], sorted(new)),
-                (self.embeddings.shape[1], sorted(self.probabilities)),
-            )
+            width, names, columns = self.store.kind
+            found, own = (embeddings.shape[1], sorted(new)), (width, names)
             require(
                 found == own,
                 f"pictures of {found[0]} numbers, a gallery of {own[0]}; expected the same network's",
             )
-            embeddings = np.concatenate([self.embeddings, embeddings])
-            new = {name: np.concatenate([p, new[name]]) for name, p in self.probabilities.items()}
-        self.table = pd.concat([self.table, table], ignore_index=True)
-        self.embeddings, self.probabilities = embeddings, new
+            require(
+                set(table) == set(columns),
+                f"a table of {', '.join(map(str, table))}; expected the gallery's {', '.join(columns)}",
+            )
+        self.store.add(embeddings, table, new)
 
     def add_images(
         self,
@@ -121,35 +147,29 @@ class Gallery:
     ):  # rows of the table, best first, with `distance` (picture) or `score` (words only, 0..1)
         "The pictures nearest to the query; with conditions, only those that fit. Without a query, the best fitting."
         require(len(self) > 0, "the gallery is empty; expected pictures: add some first")
+        require(top > 0, f"top is {top}; expected at least 1")
         require(
             query is not None or bool(where),
             "nothing to search for; expected a picture or a condition, or both",
         )
         numbers = check_where(where or {})
-        missing = [name for name in numbers if name not in self.probabilities]
+        missing = [name for name in numbers if name not in self.store.kind[1]]
         require(
             not missing, f"the gallery has no {missing[:1]}; expected pictures added with their probabilities"
         )
         if query is None:
-            score = np.prod([self.probabilities[n][:, c].sum(1) for n, c in numbers.items()], axis=0)
-            best = np.argsort(-score, kind="stable")[:top]
-            return self.table.iloc[best].assign(score=score[best])
-        fits = np.ones(len(self), bool)
-        for name, classes in numbers.items():
-            fits &= np.isin(self.probabilities[name].argmax(1), classes)
-        rows = fits.nonzero()[0]
-        distances = np.linalg.norm(self.embeddings[rows] - self._embedding(query), axis=1)
-        best = np.argsort(distances, kind="stable")[:top]
-        return self.table.iloc[rows[best]].assign(distance=distances[best])
+            return self.store.likeliest(top, numbers)
+        return self.store.nearest(self._embedding(query), top, numbers)
 
     def _embedding(self, query: str | Path | np.ndarray) -> np.ndarray:
         "The query as an embedding."
         if isinstance(query, str | Path):
             return self._network().predict([query])[1][0]
-        d = self.embeddings.shape[1]
+        d = self.store.kind[0]
         require(
             query.shape == (d,), f"the query has shape {query.shape}; expected an embedding of shape ({d},)"
         )
+        require(bool(np.isfinite(query).all()), "the query is not finite; expected numbers only")
         return query
 
     def _network(self) -> ReidModel:
@@ -159,36 +179,57 @@ class Gallery:
             )
         return self.model
 
+    def index(self) -> int:  # pictures that the index covers
+        "On disk: index what is there, so that a search need not read all of it. In memory there is nothing to do."
+        return self.store.index()
+
     def save(
         self,
-        path: str | Path,  # the file, .npz
+        uri: str | Path,  # a file (.npz), or a new table (.lance)
     ) -> None:
-        "Write the gallery as one file, whole or not at all. The network is not part of it."
-        arrays = {f"p_{name}": p for name, p in self.probabilities.items()}
-        text = json.dumps(self.table.to_json(orient="split"))
-        with whole_file(path) as part, part.open("wb") as file:
-            np.savez(file, allow_pickle=False, embeddings=self.embeddings, table=np.array(text), **arrays)
+        "Write the gallery, whole or not at all. The network is not part of it."
+        table, embeddings, probabilities = self.table, self.embeddings, self.probabilities
+        if str(uri).endswith(".lance"):
+            target = Disk(uri)
+            require(len(target) == 0, f"{uri} exists already; choose another name, or remove it first")
+            target.add(embeddings, table, probabilities)
+            return
+        arrays = {f"p_{name}": p for name, p in probabilities.items()}
+        arrays["table"] = np.array(json.dumps(table.to_json(orient="split", double_precision=15)))
+        arrays["dtypes"] = np.array(json.dumps({name: str(kind) for name, kind in table.dtypes.items()}))
+        with whole_file(uri) as part, part.open("wb") as file:
+            np.savez(file, allow_pickle=False, embeddings=embeddings, **arrays)
 
     @classmethod
     def open(
         cls,
-        path: str | Path,  # a file that `save` wrote
+        uri: str | Path,  # what `save` or `add` wrote
         model: ReidModel | None = None,  # turns query pictures into embeddings
     ) -> "Gallery":
-        "Read a gallery."
-        return cls(path, model)
+        "The gallery at an address, which must be there."
+        gallery = cls(uri, model)
+        require(len(gallery) > 0, f"{uri}: no such gallery; expected one with pictures in it")
+        return gallery
 
     def _read(self, path: Path) -> None:
-        require(path.is_file(), f"{path}: no such gallery; expected a file that Gallery.save wrote")
+        require(
+            "://" not in str(path) and path.is_file(),
+            f"{path}: no such gallery; expected a file that Gallery.save wrote, or a name that ends in .lance",
+        )
+        store = Memory()
         try:
             with np.load(path, allow_pickle=False) as file:
-                self.embeddings = file["embeddings"]
-                self.probabilities = {name[2:]: file[name] for name in file.files if name.startswith("p_")}
-                self.table = pd.DataFrame(**json.loads(json.loads(str(file["table"]))))
+                kinds = (
+                    json.loads(str(file["dtypes"])) if "dtypes" in file.files else {}
+                )  # older files lack it
+                table = pd.DataFrame(**json.loads(json.loads(str(file["table"])))).astype(kinds)
+                probabilities = {name[2:]: file[name] for name in file.files if name.startswith("p_")}
+                store.add(file["embeddings"], table, probabilities)
         except Exception as error:  # a damaged archive fails in many ways
             raise ReidError(
                 f"{path}: not a readable gallery ({error}); expected a file that Gallery.save wrote"
             ) from error
+        self.store = store
 
 # %% ../nbs/14_retrieval.ipynb #5b266e03
 def figure_ranked_lists(
