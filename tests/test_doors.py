@@ -11,7 +11,7 @@ import torch
 from reid_course.attention import SelfAttentionHeads
 from reid_course.backbone import resnet_backbone
 from reid_course.core import ReidError
-from reid_course.data import NAMES, load_dataset
+from reid_course.data import ATTRIBUTES, NAMES, load_dataset
 from reid_course.heads import ConvHeads, DenseHeads, EmbeddingHead
 from reid_course.metrics import attribute_accuracy, evaluate_embeddings, evaluate_retrieval, re_rank
 from reid_course.minimarket import make_minimarket
@@ -128,8 +128,8 @@ DOORS: dict[str, list[Wrong]] = {
     "Gallery": [
         (lambda: Gallery(NOWHERE), "no-such-place"),
         (lambda: Gallery().search(FOUR[0]), "the gallery is empty"),
-        (lambda: filled().search(FOUR[0, :2]), "the query has shape (2,); expected"),
-        (lambda: filled().search(FOUR[0], top=0), "top is 0; expected 1 or more"),
+        (lambda: filled().search(FOUR[0, :2]), "the query has shape (2,); expected (3,)"),
+        (lambda: filled().search(FOUR[0], top=0), "top is 0; expected at least 1"),
         (lambda: filled().search(where={"hat": "blue"}), "hat cannot be 'blue'; expected no, yes"),
         (lambda: Gallery().add(FOUR, FRAME), "have [2, 4] rows; expected the same"),
         (lambda: Gallery().add(FOUR[0], FRAME), "embeddings has shape (3,); expected (n, d)"),
@@ -142,7 +142,7 @@ DOORS: dict[str, list[Wrong]] = {
 def filled() -> Gallery:
     "A gallery of two pictures."
     gallery = Gallery()
-    gallery.add(FOUR[:2], FRAME, {name: np.full((2, 2), 0.5) for name in NAMES})
+    gallery.add(FOUR[:2], FRAME, {a.name: np.full((2, len(a.classes)), 0.5) for a in ATTRIBUTES})
     return gallery
 
 
