@@ -1,8 +1,8 @@
 """Commands that meet a fate: python tests/nursery.py reads wishes as JSON, a line each, and answers with exit codes.
 
 It imports everything once and forks a child for each wish, so that a process costs what it computes and no more. A
-child counts events by kind (a picture drawn, a file unpacked, a step of training, a checkpoint or a folder about to
-get its name, and of evaluation a batch looked at or a table about to get its name), and meets its fate at one of them.
+child counts events by kind: a picture drawn ("draw"), a file unpacked, a step of training ("batch"), a batch of images
+looked at ("look"), and a checkpoint, a table or a folder about to get its name. It meets its fate at one of them.
 """
 
 import errno
@@ -73,13 +73,13 @@ def count_events(wish: dict[str, Any], seen: list[str]) -> None:
         return acted
 
     def naming(_: Path, target: Path) -> str:
-        return {"": "folder", ".safetensors": "checkpoint"}.get(target.suffix, "evaluation")
+        return {"": "folder", ".safetensors": "checkpoint"}.get(target.suffix, "table")
 
     for owner, name, kind in (
         (Image.Image, "save", lambda *_, **__: "draw"),
         (intake.shutil, "copyfileobj", lambda *_, **__: "unpack"),
         (torch.optim.Adam, "step", lambda *_, **__: "batch"),
-        (ReidModel, "_one_batch", lambda *_, **__: "evaluation"),
+        (ReidModel, "_one_batch", lambda *_, **__: "look"),
         (Path, "replace", naming),
     ):
         setattr(owner, name, watched(getattr(owner, name), kind))
