@@ -60,17 +60,16 @@ def count_events(wish: dict[str, Any], seen: list[str]) -> None:
     def watched(act: Callable, kind: Callable[..., str]) -> Callable:
         def acted(*args: Any, **more: Any) -> Any:
             seen.append(kind(*args, **more))
-            left = sum(wish["kind"] in ("any", one.split(":")[0]) for one in seen)
-            if (
-                wish["how"] != "none"
-                and wish["kind"] in ("any", seen[-1].split(":")[0])
-                and left == wish["n"]
-            ):
-                named = args[0] if isinstance(args[0], Path) else None
-                fate(wish["how"], named, wish["share"])
+            if not wish["kinds"] or seen[-1] in wish["kinds"]:
+                wish["n"] -= 1
+                if wish["n"] == 0 and wish["how"] not in ("none", "moment"):
+                    fate(wish["how"], args[0] if isinstance(args[0], Path) else None, wish["share"])
             return act(*args, **more)
 
         return acted
+
+    def step(adam: torch.optim.Adam) -> str:  # the estimate of the time takes some that change nothing
+        return "batch" if adam.param_groups[0]["lr"] > 0 else "estimate"
 
     def naming(_: Path, target: Path) -> str:
         return {"": "folder", ".safetensors": "checkpoint"}.get(target.suffix, "table")
@@ -78,7 +77,7 @@ def count_events(wish: dict[str, Any], seen: list[str]) -> None:
     for owner, name, kind in (
         (Image.Image, "save", lambda *_, **__: "draw"),
         (intake.shutil, "copyfileobj", lambda *_, **__: "unpack"),
-        (torch.optim.Adam, "step", lambda *_, **__: "batch"),
+        (torch.optim.Adam, "step", step),
         (ReidModel, "_one_batch", lambda *_, **__: "look"),
         (Path, "replace", naming),
     ):
