@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['LARGEST', 'UNPACKED', 'DEEPEST', 'read_mat']
 
-# %% ../nbs/00a_matfile.ipynb #24bc96e1
+# %% ../nbs/00a_matfile.ipynb #63bad033
 import math
 import struct
 import zlib
@@ -17,7 +17,7 @@ import numpy as np
 
 from .core import ReidError, require
 
-# %% ../nbs/00a_matfile.ipynb #4ce58152
+# %% ../nbs/00a_matfile.ipynb #9b0d460c
 LARGEST, UNPACKED, DEEPEST = 2**20, 2**22, 8
 "What a file may have: bytes, bytes when unpacked, arrays within arrays. Market-1501's has some 30,000 bytes and four levels."
 _ARRAY, _PACKED = 14, 15
@@ -40,14 +40,15 @@ def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
         yield kind, data[start:at]
         at += -at % 8 if kind != _PACKED else 0
 
-# %% ../nbs/00a_matfile.ipynb #acf36012
+# %% ../nbs/00a_matfile.ipynb #1062fa5c
 def _array(data: bytes, depth: int = 1) -> tuple[str, Any]:
     "Name and content of an array: dict (struct), list (cells), str, or float64 in one dimension."
     require(depth <= DEEPEST, f"more than {DEEPEST} arrays within each other")
     if not data:
         return "", np.empty(0)
     (_, flags), (_, sides), (_, name), *parts = _elements(data)
-    what, n = flags[0], math.prod(struct.unpack(f"<{len(sides) // 4}i", sides))
+    what, shape = flags[0], struct.unpack(f"<{len(sides) // 4}i", sides)
+    n = math.prod(shape)
     require(flags[1] & 8 == 0, "complex numbers")
     if what == 2:
         (_, width), (_, names), *parts = parts
@@ -61,6 +62,7 @@ def _array(data: bytes, depth: int = 1) -> tuple[str, Any]:
     require(
         4 <= what <= 15 and what != 5, f"an array of class {what}; expected numbers, text, cells, structs"
     )
+    require(what != 4 or shape[0] <= 1, f"{shape[0]} rows of text, expected one")
     ((kind, content),) = parts
     value: Any = content.decode(_TEXTS[kind]) if what == 4 else np.frombuffer(content, f"<{_NUMBERS[kind]}")
     require(len(value) == n, f"{len(value)} values, expected {n}")
@@ -72,7 +74,7 @@ def _arrays(parts: list[tuple[int, bytes]], depth: int) -> list[Any]:
     require(all(kind == _ARRAY for kind, _ in parts), "something that is no array, within an array")
     return [_array(content, depth + 1)[1] for _, content in parts]
 
-# %% ../nbs/00a_matfile.ipynb #a63cb765
+# %% ../nbs/00a_matfile.ipynb #aff1fd5d
 def read_mat(
     file: str | Path,  # a Matlab file of version 5, as Matlab itself and scipy write it
 ) -> dict[str, Any]:  # by name: dict (struct), list (cells), str, or float64 in one dimension

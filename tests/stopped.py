@@ -4,12 +4,27 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from reid_course.model import read_weights
+
+QUICK = ["--weights", "none", "--size", "32", "16", "--strides", "imagenet", "--p", "4"]
+
+
+def words(command: str, data: Path, out: Path) -> list[str]:
+    "A command, given for the first time or again."
+    place = ["--data", str(data), "--out", str(out), *QUICK]
+    return {
+        "train": ["train", *place, "--epochs", "3", "--seed", "7", "--resume"],
+        "demo": ["demo", "--out", str(out)],
+        "reproduce": ["reproduce", *place, "--epochs", "2", "--seeds", "1", "--ablations", "0"],
+        "make": ["data", "make", str(out), "--identities", "6", "--size", "32", "16"],
+        "unpack": ["data", "unpack", f"{data}.zip", str(out)],
+    }[command]
 
 
 class Nursery:
@@ -30,12 +45,12 @@ class Nursery:
         self,
         words: list[str],  # of the command
         how: str = "none",  # "kill", "interrupt", "moment" (killed after n seconds), or the name of an OSError
-        kind: str = "any",  # of the event at which it happens
+        kinds: Sequence[str] = (),  # of the event at which it happens; (): of any kind
         n: float = 0,  # which of them
         share: float = 1.0,  # of the file that is there by then, if it was being written
     ) -> int:  # exit code; negative: the signal that ended it
         "Run a command up to its end or its fate."
-        wish = {"words": words, "notes": str(self.notes), "how": how, "kind": kind, "n": n, "share": share}
+        wish = {"words": words, "notes": str(self.notes), "how": how, "kinds": kinds, "n": n, "share": share}
         assert self.process.stdin and self.process.stdout
         self.process.stdin.write(json.dumps(wish) + "\n")
         self.process.stdin.flush()
@@ -61,8 +76,8 @@ class Nursery:
 
 def without_times(content: Any) -> Any:
     "JSON without what differs between two runs that are the same."
-    if isinstance(content, dict):
-        return {key: without_times(x) for key, x in content.items() if key != "seconds"}
+    if isinstance(content, dict):  # the commit: somebody may work on the project meanwhile
+        return {key: without_times(x) for key, x in content.items() if key not in ("seconds", "commit")}
     return [without_times(x) for x in content] if isinstance(content, list) else content
 
 

@@ -161,7 +161,12 @@ def plain(value: object) -> object:
 def test_matlab_files_are_read_as_scipy_reads_them(packed: bool, tmp_path: Path):
     file = make_minimarket(tmp_path / "set", 6, (16, 8), images_per_identity=3) / "market_attribute.mat"
     assert read_mat(file)["market_attribute"]["train"]["image_index"] == [f"{i:04d}" for i in range(1, 7)]
-    for more in ({}, {"n": np.arange(3, dtype=np.int16), "s": {"deep": [["x", 1.5]], "none": []}, "e": ""}):
+    odd = {
+        "deep": {"two": np.array(["x", "żółw"], object)},
+        "none": np.zeros(0),
+        "flags": np.array([True, False]),
+    }
+    for more in ({}, {"n": np.arange(3, dtype=np.int16), "odd": odd, "word": "a b"}):
         content = loadmat(file, simplify_cells=True) | more
         savemat(
             tmp_path / "again.mat", {k: v for k, v in content.items() if k[0] != "_"}, do_compression=packed
