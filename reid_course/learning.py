@@ -260,7 +260,7 @@ def run_epoch(
             batch, answers = _with_junk(batch, answers, chance, config.junk)
         losses.append(state.step(batch, answers, pids[index], lr, labels[index]))
     table = torch.stack(losses).cpu()
-    _require_finite(table, epoch)
+    _require_finite(table, state.model, epoch)
     names = ("train_loss_ar", "train_loss_id", "train_total")
     return dict(zip(names, table.mean(0).tolist(), strict=True)) | {"lr": lr}
 
@@ -290,13 +290,17 @@ def _fetcher(images: Images, device: torch.device, needed: slice | Tensor) -> Ca
     return read
 
 
-def _require_finite(losses: Tensor, epoch: int) -> None:
-    "`ReidError` naming epoch, batch and task of the first loss that is not a finite number."
+def _require_finite(losses: Tensor, model: ReidModel, epoch: int) -> None:
+    "`ReidError` naming epoch, batch and task of the first loss that is not a finite number; then the network is asked."
+    remedy = "expected a finite number: lower the learning rate; the last good checkpoint is kept"
     broken = (~losses.isfinite()).nonzero()
     if len(broken):
         batch, task = broken[0].tolist()
         name = ("attribute loss", "re-ID loss", "total loss")[task]
         raise ReidError(
-            f"epoch {epoch + 1}, batch {batch + 1}: the {name} is {losses[batch, task]}; expected a finite number: "
-            "lower the learning rate; the last good checkpoint is kept"
+            f"epoch {epoch + 1}, batch {batch + 1}: the {name} is {losses[batch, task]}; {remedy}"
         )
+    sound = all(bool(x.isfinite().all()) for x in model.state_dict().values())
+    require(
+        sound, f"epoch {epoch + 1}, batch {len(losses)}: a weight of the network is none after it; {remedy}"
+    )

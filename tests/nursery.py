@@ -41,17 +41,19 @@ class Narrow(ResNet):
         return super()._make_layer(block, planes // 8, *more, **options)
 
 
-def fate(how: str, part: Path | None, share: float) -> None:
+def fate(how: str, subject: Any, share: float) -> None:
     "What happens to a process; with half a file on the disk, if it was about to name one."
-    if part is not None and part.is_file():
-        os.truncate(part, int(share * part.stat().st_size))
+    if isinstance(subject, Path) and subject.is_file():
+        os.truncate(subject, int(share * subject.stat().st_size))
     if how == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
-    if how == "interrupt":
+    elif how == "interrupt":
         os.kill(os.getpid(), signal.SIGINT)
+    elif how == "nan":
+        subject.param_groups[0]["params"][0].grad.fill_(float("nan"))
     else:
         number = getattr(errno, how)
-        raise OSError(number, os.strerror(number), str(part or "a file"))
+        raise OSError(number, os.strerror(number), str(subject))
 
 
 def count_events(wish: dict[str, Any], seen: list[str]) -> None:
@@ -63,7 +65,7 @@ def count_events(wish: dict[str, Any], seen: list[str]) -> None:
             if not wish["kinds"] or seen[-1] in wish["kinds"]:
                 wish["n"] -= 1
                 if wish["n"] == 0 and wish["how"] not in ("none", "moment"):
-                    fate(wish["how"], args[0] if isinstance(args[0], Path) else None, wish["share"])
+                    fate(wish["how"], args[0], wish["share"])
             return act(*args, **more)
 
         return acted

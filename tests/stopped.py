@@ -44,7 +44,7 @@ class Nursery:
     def run(
         self,
         words: list[str],  # of the command
-        how: str = "none",  # "kill", "interrupt", "moment" (killed after n seconds), or the name of an OSError
+        how: str = "none",  # "kill", "interrupt", "moment" (killed after n seconds), "nan", or the name of an OSError
         kinds: Sequence[str] = (),  # of the event at which it happens; (): of any kind
         n: float = 0,  # which of them
         share: float = 1.0,  # of the file that is there by then, if it was being written

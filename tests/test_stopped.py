@@ -4,6 +4,7 @@ import os
 import random
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from stopped import Nursery, assert_same, words
 
@@ -76,6 +77,21 @@ def test_a_place_that_must_not_be_written_to(command: str, nursery: Nursery, sma
         assert code == 1 and len(lines) == 1 and out.name in lines[0], nursery.printed
         assert "may write to" in lines[0] or "expected a sound zip file, and room" in lines[0]
         assert not out.exists() and [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [(3, "epoch 2, batch 2: the attribute loss is nan"), (4, "epoch 2, batch 2: a weight of the network")],
+)
+def test_a_loss_that_becomes_nan(
+    step: int, said: str, nursery: Nursery, small_set: Path, left_alone, tmp_path: Path
+):
+    expected, out = left_alone("train")[0], tmp_path / "result"
+    again = words("train", small_set, out)
+    assert_refused(nursery, nursery.run(again, "nan", ("batch",), step), said, out)
+    assert "the last good checkpoint is kept" in nursery.printed and len(pd.read_csv(out / "log.csv")) == 1
+    assert nursery.run(again) == 0, nursery.printed
+    assert_same(out, expected)
 
 
 def test_damaged_files_of_a_run(nursery: Nursery, small_set: Path, left_alone, tmp_path: Path):
