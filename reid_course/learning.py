@@ -293,14 +293,10 @@ def _fetcher(images: Images, device: torch.device, needed: slice | Tensor) -> Ca
 def _require_finite(losses: Tensor, model: ReidModel, epoch: int) -> None:
     "`ReidError` naming epoch, batch and task of the first loss that is not a finite number; then the network is asked."
     remedy = "expected a finite number: lower the learning rate; the last good checkpoint is kept"
-    broken = (~losses.isfinite()).nonzero()
+    where, broken = f"epoch {epoch + 1}, batch", (~losses.isfinite()).nonzero()
     if len(broken):
         batch, task = broken[0].tolist()
         name = ("attribute loss", "re-ID loss", "total loss")[task]
-        raise ReidError(
-            f"epoch {epoch + 1}, batch {batch + 1}: the {name} is {losses[batch, task]}; {remedy}"
-        )
+        raise ReidError(f"{where} {batch + 1}: the {name} is {losses[batch, task]}; {remedy}")
     sound = all(bool(x.isfinite().all()) for x in model.state_dict().values())
-    require(
-        sound, f"epoch {epoch + 1}, batch {len(losses)}: a weight of the network is none after it; {remedy}"
-    )
+    require(sound, f"{where} {len(losses)}: a weight of the network is none after it; {remedy}")
