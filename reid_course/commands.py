@@ -146,6 +146,15 @@ OPTIONS: dict[str, tuple[Callable[[str], object] | tuple[str, ...], str]] = {
 }
 "Options of `train` that the command line offers: type or choices, and what they mean."
 
+
+def _data(args: argparse.Namespace) -> "Dataset":
+    "The data set, without the files of a skip list."
+    from reid_course.data import load_dataset
+    from reid_course.intake import read_skip_list
+
+    file = vars(args).get("skip_list")
+    return load_dataset(args.data, read_skip_list(file) if file else ())
+
 # %% ../nbs/20a_commands.ipynb #71f8a312
 def data_make(args: argparse.Namespace) -> None:
     "Draw MiniMarket."
@@ -180,15 +189,6 @@ def data_unpack(args: argparse.Namespace) -> None:
     out = unpack(args.zip, args.dir)
     print(count_dataset(*survey(out)).to_string())
     print(f"{out}: unpacked; reid-course data check {out} reads every image")
-
-
-def _data(args: argparse.Namespace) -> "Dataset":
-    "The data set, without the files of a skip list."
-    from reid_course.data import load_dataset
-    from reid_course.intake import read_skip_list
-
-    file = vars(args).get("skip_list")
-    return load_dataset(args.data, read_skip_list(file) if file else ())
 
 
 def doctor(args: argparse.Namespace) -> None:

@@ -25,7 +25,7 @@ def test_submission_is_valid(tmp_path):
         assert sorted(file.namelist()) == ["classification_test.csv", "reid_test.txt"]
         file.extractall(tmp_path)
     nobody = pd.DataFrame({"path": [], "pid": []} | {name: [] for name in NAMES})
-    validate_submission(tmp_path, Dataset(ROOT, nobody, named(QUERIES), named(GALLERY), "course"))
+    validate_submission(tmp_path, Dataset(ROOT, "course", nobody, named(QUERIES), named(GALLERY)))
     lists = (tmp_path / "reid_test.txt").read_text().splitlines()
     assert {len(line.split(": ")[1].split(", ")) for line in lists} == {200}
 
