@@ -67,12 +67,12 @@ class Gallery:
 
     def __init__(
         self,
-        uri: str | Path | None = None,  # see above
+        uri: str | Path | None = None,  # an address, as said above
         model: ReidModel | None = None,  # turns query pictures into embeddings
     ):
-        self.model, on_disk = model, str(uri).endswith(".lance")
-        self.store = Disk(str(uri)) if on_disk else Memory()
-        if uri is not None and not on_disk:
+        self.model, address = model, str(uri or "").rstrip("/")
+        self.store = Disk(address) if address.endswith(".lance") else Memory()
+        if uri is not None and isinstance(self.store, Memory):
             self._read(Path(uri))
 
     def __len__(self) -> int:
@@ -189,8 +189,9 @@ class Gallery:
     ) -> None:
         "Write the gallery, whole or not at all. The network is not part of it."
         table, embeddings, probabilities = self.table, self.embeddings, self.probabilities
-        if str(uri).endswith(".lance"):
-            target = Disk(uri)
+        address = str(uri).rstrip("/")
+        if address.endswith(".lance"):
+            target = Disk(address)
             require(len(target) == 0, f"{uri} exists already; choose another name, or remove it first")
             target.add(embeddings, table, probabilities)
             return
@@ -213,15 +214,14 @@ class Gallery:
 
     def _read(self, path: Path) -> None:
         require(
-            "://" not in str(path) and path.is_file(),
+            path.is_file(),
             f"{path}: no such gallery; expected a file that Gallery.save wrote, or a name that ends in .lance",
         )
         store = Memory()
         try:
             with np.load(path, allow_pickle=False) as file:
-                kinds = (
-                    json.loads(str(file["dtypes"])) if "dtypes" in file.files else {}
-                )  # older files lack it
+                # files of before lack the columns' types
+                kinds = json.loads(str(file["dtypes"])) if "dtypes" in file.files else {}
                 table = pd.DataFrame(**json.loads(json.loads(str(file["table"])))).astype(kinds)
                 probabilities = {name[2:]: file[name] for name in file.files if name.startswith("p_")}
                 store.add(file["embeddings"], table, probabilities)

@@ -201,11 +201,14 @@ class Disk:
 
     def _ask(self, point: np.ndarray, limit: int, classes: Mapping, everywhere: bool) -> "pa.Table":
         "What LanceDB finds."
-        columns = [*self.kind[2], f"{_OWN}row", f"{_OWN}embedding", "_distance"]
+        _, answered, columns = self.kind
+        unknown = sorted(set(classes) - set(answered))
+        require(not unknown, f"{self.uri} has no answers to {unknown[:1]}; expected {', '.join(answered)}")
+        columns = [*columns, f"{_OWN}row", f"{_OWN}embedding", "_distance"]
         with self._opened() as table:
             ask = table.search(point.astype(np.float32), vector_column_name=f"{_OWN}embedding")
             ask = ask.select(columns).limit(limit).nprobes(self.probes).refine_factor(self.refine)
-            if classes:  # numbers only: no text of a user reaches the condition
+            if classes:  # known names and whole numbers: no text of a user reaches the condition
                 fits = [f"{_OWN}c_{name} IN ({_numbers(c)})" for name, c in classes.items()]
                 ask = ask.where(" AND ".join(fits), prefilter=True)
             ask = ask.bypass_vector_index() if everywhere else ask
@@ -241,9 +244,8 @@ class Disk:
             require(table is not None, f"{self.uri}: nothing to index; expected pictures: add some first")
             from lancedb.index import Bitmap, IvfRq, IvfSq
 
-            width, answered, _ = (
-                self.kind
-            )  # a bit for each number will do if there are many of them, else a byte
+            width, answered, _ = self.kind
+            # a bit for each number will do if there are many of them, else a byte
             cells = IvfRq(distance_type="l2") if width >= 64 and width % 8 == 0 else IvfSq(distance_type="l2")
             table.optimize()
             table.create_index(f"{_OWN}embedding", config=cells, name="cells", replace=True)

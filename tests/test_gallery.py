@@ -58,8 +58,8 @@ def both(
     p = {name: p[name] for name in names}
     galleries = Gallery(), Gallery(folder / "people.lance")
     for gallery in galleries:
-        for part in (slice(0, n // 3), slice(n // 3, n)):
-            gallery.add(x[part], table[part], {name: q[part] for name, q in p.items()})
+        for part, order in ((slice(0, n // 3), 1), (slice(n // 3, n), -1)):
+            gallery.add(x[part], table[part].iloc[:, ::order], {name: q[part] for name, q in p.items()})
     return galleries
 
 
