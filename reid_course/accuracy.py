@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from .core import require
+from .core import require, require_columns
 from .data import ATTRIBUTES, NAMES
 
 # %% ../nbs/09a_accuracy.ipynb #6dfc3205
@@ -63,8 +63,7 @@ def whole_numbers(
 def _answers(values: Any, what: str, lowest: int) -> np.ndarray:
     "Class numbers (n, 12), checked; `lowest` is −1 where unknown ones are allowed."
     if isinstance(values, pd.DataFrame):
-        missing = [name for name in NAMES if name not in values]
-        require(not missing, f"{what} has no column {missing[:1]}; expected {', '.join(NAMES)}")
+        require_columns(what, values, NAMES)
         values = values[NAMES]
     array = whole_numbers(values, what)
     require(

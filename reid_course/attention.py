@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from .core import require
+from .core import require, require_shape
 from .data import ATTRIBUTES, Attribute
-from .heads import branch_maps
+from .heads import branch_maps, feature
 
 # %% ../nbs/06_attention.ipynb #08263012
 class MultiHeadAttention(nn.Module):
@@ -35,6 +35,7 @@ class MultiHeadAttention(nn.Module):
         tokens: Tensor,  # (n, t, width)
     ) -> tuple[Tensor, Tensor]:  # (n, t, width), and the weights α (n, heads, t, t); rows sum to 1
         "The attended tokens, and who listened to whom."
+        require_shape("tokens", tokens.shape, f"n t {self.mix.in_features}")
         q, k, v = (
             x.unflatten(-1, (self.heads, -1)).transpose(1, 2) for x in self.to_qkv(tokens).chunk(3, -1)
         )
@@ -59,7 +60,7 @@ class SelfAttentionHeads(nn.Module):
         layer: str = "layer3",  # which maps
     ):
         super().__init__()
-        self.layer, self.residual = layer, residual
+        self.layer, self.channels, self.v_width, self.residual = layer, channels, v_width, residual
         n = len(attributes)
         self.branches = branch_maps(channels, n * hidden, kernel)
         self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(grid), nn.Unflatten(1, (n, hidden)), nn.Flatten(2))
@@ -74,9 +75,11 @@ class SelfAttentionHeads(nn.Module):
         features: dict[str, Tensor],  # of the backbone
     ) -> Tensor:  # (n, attributes + 1, width): w_1..w_12 and v
         "The embeddings that go into the attention."
-        flat = self.pool(self.branches(features[self.layer])).unbind(1)
+        maps = feature(features, self.layer, f"n {self.channels} h w")
+        v = feature(features, "v", f"n {self.v_width}")
+        flat = self.pool(self.branches(maps)).unbind(1)
         embeddings = [embed(x) for embed, x in zip(self.embed, flat, strict=True)]
-        return torch.stack([*embeddings, self.project_v(features["v"])], dim=1)
+        return torch.stack([*embeddings, self.project_v(v)], dim=1)
 
     def attention(
         self,

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import ResNet, get_weight, resnet18, resnet34, resnet50, resnet101, resnet152
 
-from .core import ReidError, require
+from .core import ReidError, require, require_shape
 
 # %% ../nbs/04_backbone.ipynb #49c27c36
 class GeneralisedMean(nn.Module):
@@ -60,6 +60,7 @@ class Backbone(nn.Module):
         images: Tensor,  # (n, 3, height, width), normalised
     ) -> dict[str, Tensor]:  # "layer1".."layer4": (n, c, h, w); "v": (n, width)
         "The maps after each layer, and the pooled vector v."
+        require_shape("images", images.shape, "n 3 height width")
         maps = self.maxpool(self.relu(self.bn1(self.conv1(images))))
         features = {}
         for name in self.channels:

@@ -8,6 +8,7 @@ __all__ = ['make_parser', 'main']
 # %% ../nbs/21_cli.ipynb #74a8ca0f
 import argparse
 import errno
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -26,7 +27,7 @@ from reid_course.commands import (
     submit,
     train_run,
 )
-from .core import ReidError
+from .core import ReidError, require
 
 # %% ../nbs/21_cli.ipynb #928784a6
 class _Help(argparse.ArgumentDefaultsHelpFormatter):
@@ -98,6 +99,7 @@ def make_parser() -> argparse.ArgumentParser:
     c.add_argument("--ablations", type=int, default=1, metavar="SEEDS", help="of each ablation; 0: none")
     c.add_argument("--records", help="folder for a record of each run (default: records, in --out)")
     _add_options(c)
+    _add_skip_list(c)
     _add_size(c, argparse.SUPPRESS)
 
     c = command(commands, "evaluate", evaluate, "evaluate runs/demo/resnet --data runs/demo/data")
@@ -122,6 +124,7 @@ def make_parser() -> argparse.ArgumentParser:
     c = command(commands, "submit", submit, "submit runs/mine --data course --out runs/submission")
     _add_run(c)
     c.add_argument("--out", required=True, help="folder for the two files")
+    _add_skip_list(c)
     _add_drop_junk(c)
     _add_device(c)
     c = command(commands, "export", export, "export runs/demo/resnet model.onnx")
@@ -174,6 +177,7 @@ def main(
     "Run a command."
     args = make_parser().parse_args(arguments)
     try:
+        _one_of_several(args.run_command)
         args.run_command(args)
     except KeyboardInterrupt:
         return _fail("interrupted; the same command goes on (train: with --resume)")
@@ -184,12 +188,20 @@ def main(
     return 0
 
 
+def _one_of_several(command: Callable) -> None:
+    "What is different where a launcher has started this process together with others (lesson 18)."
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        shared = command in (train_run, evaluate)
+        require(shared, "several processes were started; expected train or evaluate, the rest runs in one")
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # it remarks on what is meant so
+
+
 def _remedy(error: Exception) -> str:
     "What to do when the disk refuses; a ReidError says it itself."
     number = getattr(error, "errno", None)
     if number in (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", None)):
         return "; nothing half-written is left: make room, then give the command again"
-    if number in (errno.EROFS, errno.EACCES, errno.EPERM):
+    if number in (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR):
         return "; choose a place that you may write to"
     return ""
 

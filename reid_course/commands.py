@@ -9,7 +9,7 @@ __all__ = ['OPTIONS', 'demo', 'reproduce_report', 'data_make', 'data_check', 'da
 # %% ../nbs/20a_commands.ipynb #63ef0338
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # %% ../nbs/20a_commands.ipynb #3e90db9b
 def demo(args: argparse.Namespace) -> None:
     "The main job on the embedded data."
+    from reid_course.data import load_dataset
     from reid_course.experiments import DEMO, DEMO_IDENTITIES, THREE_MODELS, compare
     from reid_course.minimarket import make_minimarket
     from reid_course.report import report_comparison
@@ -33,12 +34,13 @@ def demo(args: argparse.Namespace) -> None:
     if not (out / "data").exists():
         print(f"drawing {DEMO_IDENTITIES} people to train on, and as many to search for, into {out / 'data'}")
         make_minimarket(out / "data", DEMO_IDENTITIES, DEMO["size"])
-    todo = [options for name, options in THREE_MODELS.items() if not (out / name / "metrics.json").exists()]
-    facts, nothing = _before(out / "data", DEMO, todo, len(THREE_MODELS))
+    data, there = load_dataset(out / "data"), _trained(out, THREE_MODELS)
+    todo = [options for name, options in THREE_MODELS.items() if name not in there]
+    facts, nothing = _before(data, DEMO, todo, len(THREE_MODELS))
     facts["data"] = f"MiniMarket, {facts['data']}"
-    runs = compare(out / "data", out, say=print, **DEMO)
+    runs = compare(data, out, say=print, **DEMO)
     records = [record(run, "MiniMarket, demo") for run in runs.values()]
-    _show(out, report_comparison(out, out / "data", runs, records, nothing, facts))
+    _show(out, report_comparison(out, data, runs, records, nothing, facts))
 
 
 def reproduce_report(args: argparse.Namespace) -> None:
@@ -48,12 +50,11 @@ def reproduce_report(args: argparse.Namespace) -> None:
     from reid_course.tables import beside_report, overview, steadiness
 
     out, settings, plan = Path(args.out), _given(args), planned(args.seeds, args.ablations)
-    kept = Path(args.records or out / "records")
-    todo = [
-        options for name, (_, options, _) in plan.items() if not (kept / f"{out.name}-{name}.json").exists()
-    ]
-    facts, nothing = _before(args.data, settings, todo, len(plan))
-    records = reproduce(args.data, out, plan, kept, print, **settings)
+    kept, data = Path(args.records or out / "records"), _data(args)
+    there = {name for name in plan if (kept / f"{out.name}-{name}.json").exists()} | _trained(out, plan)
+    todo = [options for name, (_, options, _) in plan.items() if name not in there]
+    facts, nothing = _before(data, settings, todo, len(plan))
+    records = reproduce(data, out, plan, kept, print, **settings)
     models = [r for r in records if r["variant"] in THREE_MODELS]
     more = {
         "Beside the report's own numbers (ImageNet weights, another split), %": beside_report(models),
@@ -61,31 +62,35 @@ def reproduce_report(args: argparse.Namespace) -> None:
         "Which epoch, and how steady the last ten": steadiness(records).set_index("method"),
     }
     runs = {name: out / name for name in plan}
-    _show(out, report_comparison(out, args.data, runs, models, nothing, facts, more))
+    _show(out, report_comparison(out, data, runs, models, nothing, facts, more))
+
+
+def _trained(out: Path, names: Iterable[str]) -> set[str]:
+    "The runs that are there to their end."
+    return {name for name in names if (out / name / "metrics.json").exists()}
 
 
 def _before(
-    data: str | Path,  # the folder of a data set
+    data: "Dataset",
     settings: dict[str, Any],  # that all runs share
     todo: list[dict[str, Any]],  # options of each run that is still to be trained
     n: int,  # runs in all
 ) -> tuple[dict[str, object], dict[str, dict[str, float]]]:  # facts for the page, and the baselines
     "Say how long it will take; measure what can be had without training."
-    from reid_course.data import load_dataset
     from reid_course.experiments import baselines, estimate_seconds, in_words
     from reid_course.learning import Config
     from reid_course.split import split_identities
 
     config = Config(**settings)
-    trained, held = split_identities(load_dataset(data).train, config.valid, config.split_seed)
+    trained, held = split_identities(data.train, config.valid, config.split_seed)
     different = {json.dumps(options): options for options in todo}
-    cost = {
-        name: estimate_seconds(Config(**settings | options), len(trained), len(held))
-        for name, options in different.items()
-    }
+    sizes = len(trained), len(held)
+    cost = {name: estimate_seconds(Config(**settings | own), *sizes) for name, own in different.items()}
     if todo:
         minutes = sum(cost[json.dumps(options)] for options in todo) / 60
-        print(f"training {len(todo)} of {n} models: about {minutes:.0f} minutes on this machine", flush=True)
+        print(
+            f"{len(todo)} of {n} models to train or finish: about {minutes:.0f} minutes at most", flush=True
+        )
     facts = {
         "data": in_words(data),
         "held out": f"{held.pid.nunique()} people, {len(held)} images",
@@ -198,46 +203,44 @@ def doctor(args: argparse.Namespace) -> None:
 # %% ../nbs/20a_commands.ipynb #83787af8
 def train_run(args: argparse.Namespace) -> None:
     "Train a network and write its report."
+    from reid_course.distributed import launched
     from reid_course.experiments import tell_epoch
     from reid_course.recipes import recipe
     from reid_course.report import report_run
     from reid_course.training import train
 
-    require(
-        not (args.resume and not Path(args.out).exists()),
-        f"{args.out}: nothing to resume; expected a run folder, or leave --resume out",
-    )
+    if args.resume and not Path(args.out).exists():  # killed before it made the folder
+        print(f"{args.out}: nothing to resume yet, so this is the beginning")
     options = recipe(args.recipe) | _given(args)
     options |= {name: getattr(args, name) for name in ("seed", "device", "resume")}
-    data = _data(args)
-    run = train(data, args.out, args.model, after_epoch=tell_epoch(print), **options)
-    print(f"look at {report_run(run, data)}")
+    data, team = _data(args), launched(args.device)
+    run = train(data, args.out, args.model, after_epoch=tell_epoch(print), team=team, **options)
+    if team.rank == 0:
+        print(f"look at {report_run(run, data)}")
 
 
 def evaluate(args: argparse.Namespace) -> None:
     "Score a run on its held-out people, and on query against gallery in the official layout."
     import pandas as pd
 
-    from reid_course.data import cameras
+    from reid_course.distributed import launched
     from reid_course.images import Images
-    from reid_course.metrics import evaluate_embeddings
     from reid_course.model import load_model
     from reid_course.report import held_out
-    from reid_course.training import score
+    from reid_course.training import score, score_gallery
 
-    model, data = load_model(args.run).to(_device(args)), _data(args)
+    team = launched(args.device)
+    model, data = load_model(args.run).to(team.device or _device(args)), _data(args)
     held = held_out(args.run, data)
     require(len(held) > 0, f"{args.run} held nobody out; expected a run with --valid above 0")
-    scores = pd.Series(score(model, Images(held.path, model.size, cache=False), held), dtype=float)
+    scores = pd.Series(score(model, Images(held.path, model.size, cache=False), held, team), dtype=float)
+    found = score_gallery(model, data, team) if data.layout == "official" else None
+    if team.rank > 0:
+        return
     print(f"{held.pid.nunique()} held-out people, {len(held)} images, %")
     print((100 * scores).to_string(float_format="{:.2f}".format, na_rep="–"))
-    if data.layout == "official":
-        (_, queries), (_, gallery) = (
-            model.predict(Images(frame.path, model.size, cache=False)) for frame in (data.query, data.gallery)
-        )
-        pids = data.query.pid.to_numpy(), data.gallery.pid.to_numpy()
-        found = evaluate_embeddings(queries, gallery, *pids, cameras(data.query), cameras(data.gallery))
-        print(f"\n{len(queries)} queries against {len(gallery)} gallery images, across cameras, %")
+    if found is not None:
+        print(f"\n{len(data.query)} queries against {len(data.gallery)} gallery images, across cameras, %")
         print(f"mAP   {100 * found.mAP:.2f}\nrank1 {100 * found.cmc[0]:.2f}\nmINP  {100 * found.mINP:.2f}")
 
 
@@ -314,17 +317,19 @@ def _junk_limit(model: "ReidModel", args: argparse.Namespace) -> float:
 
 def submit(args: argparse.Namespace) -> None:
     "Write the two result files of the course layout, and check them."
-    from reid_course.data import load_dataset
+    from reid_course.data import list_images
     from reid_course.model import load_model
     from reid_course.submission import validate_submission, write_submission
 
-    data, model = load_dataset(args.data), load_model(args.run).to(_device(args))
+    data, model = _data(args), load_model(args.run).to(_device(args))
+    for folder, table in (("test", data.gallery), ("queries", data.query)) if data.layout == "course" else ():
+        whole = len(table) == len(list_images(data.root / folder))
+        require(whole, f"{args.data}/{folder}: an image is left out; a submission answers for all: mend it")
     out = write_submission(model, data, args.out, limit=_junk_limit(model, args))
     for warning in validate_submission(out, data):
         print(f"warning: {warning}")
-    print(
-        f"{out}: {len(data.gallery)} rows in classification_test.csv, {len(data.query)} lines in reid_test.txt"
-    )
+    rows = f"{len(data.gallery)} rows in classification_test.csv"
+    print(f"{out}: {rows}, {len(data.query)} lines in reid_test.txt")
 
 
 def export(args: argparse.Namespace) -> None:

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from .core import ReidError, require
+from .matfile import read_mat
 
 # %% ../nbs/01_data.ipynb #7b6a02a8
 @dataclass(frozen=True)
@@ -216,22 +217,17 @@ _LAYOUTS = {
     "official": ("bounding_box_train", "query", "bounding_box_test", "market_attribute.mat"),
     "course": ("train", "queries", "test", "annotations_train.csv"),
 }
-_LARGEST_MAT = 2**20  # bytes; the real file has some 30,000
 
 
 def _read_mat(file: Path) -> dict[str, pd.DataFrame]:
     "The annotations of both halves of the official layout, indexed by pid."
-    from scipy.io import loadmat
-
+    found = read_mat(file)
     try:
-        require(file.stat().st_size <= _LARGEST_MAT, f"it has more than {_LARGEST_MAT} bytes")
-        found = loadmat(file, simplify_cells=True)["market_attribute"]
-        raw = [pd.DataFrame({k: np.atleast_1d(v) for k, v in found[h].items()}) for h in ("train", "test")]
-        train, test = (table.set_index(table.pop("image_index").astype(int)) for table in raw)
-        return {"train": train, "test": test}
-    except Exception as error:  # a damaged .mat file fails in many ways, all of them meaning the same
-        message = f"{file}: not a readable attribute file ({error}); expected market_attribute.mat"
-        raise ReidError(message) from error
+        raw = {half: pd.DataFrame(found["market_attribute"][half]) for half in ("train", "test")}
+        return {half: t.set_index(t.pop("image_index").astype(int)).astype(float) for half, t in raw.items()}
+    except (LookupError, TypeError, ValueError, OverflowError) as error:
+        said = f"holds no table of attributes ({error}); expected Market-1501's market_attribute.mat"
+        raise ReidError(f"{file}: {said}") from error
 
 
 def _load_published(root: Path, layout: str, faults: list[Fault]) -> Dataset:
@@ -304,10 +300,12 @@ def survey(
 
 
 def load_dataset(
-    root: str | Path,  # a folder in one of the three layouts
+    root: str | Path | Dataset,  # a folder in one of the three layouts; what was read already is given back
     skip: Collection[str] = (),  # image files to leave out, such as "train/0002_c1_016620005.jpg"
 ) -> Dataset:
     "Read a data set. `ReidError` names the first file that is wrong and the remedy."
+    if isinstance(root, Dataset):
+        return root
     data, faults = survey(root)
     out = {str(data.root / name) for name in skip}
     images = {path for table in (data.train, data.query, data.gallery) for path in table.path}

@@ -74,10 +74,8 @@ def _draw(answer: Callable) -> Trials:
     yield right, "asked twice, the same pair must give the same number: no global generator"
     yield len(set(grid[0])) > 190, "different indices must give different numbers"
     yield len({row[0] for row in grid}) == 5, "different seeds must give different numbers"
-    right = answer(0, 1) != answer(1, 0)
-    yield right, "(0, 1) and (1, 0) gave the same: the two numbers must not be added up"
-    right = abs(np.mean(grid) - 0.5) < 0.05
-    yield right, f"a mean of {np.mean(grid):.2f} is not that of even numbers; expected 0.5"
+    yield answer(0, 1) != answer(1, 0), "(0, 1) and (1, 0) gave the same: do not add up the two numbers"
+    yield abs(np.mean(grid) - 0.5) < 0.05, f"a mean of {np.mean(grid):.2f}; that of even numbers is 0.5"
 
 
 def _folds(answer: Callable) -> Trials:
@@ -149,8 +147,7 @@ def _easy_positive(answer: Callable) -> Trials:
     line = torch.tensor([[0.0], [1.0], [5.0], [6.0]])
     two = torch.tensor([1, 1, 2, 2])
     yield _near(answer(line, two, 0.3), 0.0), "pairs 1 apart, people 4 apart: nothing to pay"
-    right = _near(answer(line, two, 4.0), 0.5)
-    yield right, "with margin 4 the four anchors pay 0, 1, 1, 0: their mean is 0.5"
+    yield _near(answer(line, two, 4.0), 0.5), "with margin 4 the anchors pay 0, 1, 1, 0: their mean is 0.5"
     three = torch.tensor([1, 1, 1, 2])
     points = torch.tensor([[0.0], [1.0], [9.0], [2.0]])
     right = _near(answer(points, three, 0.0), 1 / 3)
@@ -161,29 +158,26 @@ def _easy_positive(answer: Callable) -> Trials:
         d, costs = torch.cdist(x, x), []
         for a in range(8):
             mine = [d[a, i] for i in range(8) if pids[i] == pids[a] and i != a]
-            costs.append(
-                (0.3 + min(mine) - min(d[a, i] for i in range(8) if pids[i] != pids[a])).clamp(min=0)
-            )
+            others = [d[a, i] for i in range(8) if pids[i] != pids[a]]
+            costs.append((0.3 + min(mine) - min(others)).clamp(min=0))
         yield _near(answer(x, pids, 0.3), torch.stack(costs).mean()), "mean over all anchors, zeros included"
 
 
-def _best_s(answer: Callable) -> Trials:
-    "09: best_s(loss, a, b) -> the s at which a·e^(-b·s)·loss + s is smallest."
-    s = np.linspace(-8, 8, 160001)
-    cases = (
-        (1.0, 1, 1, "without any factors a loss of 1 is best weighted by s = 0"),
-        (0.2, 1, 1, "e^(-s)·L + s: set its derivative to zero; s = ln L"),
-        (
-            0.2,
-            1,
-            2,
-            "the inner derivative of e^(-2s) is 2: it stands beside L in the logarithm, and below it",
-        ),
-        (3.0, 0.5, 2, "the ½ of eq. (2) multiplies L"),
-    )
-    some = np.random.default_rng().uniform((0.1, 0.5, 0.5), (4, 2, 2)).round(2)
-    for loss, a, b, hint in (*cases, (*some, f"wrong for loss, a, b = {some}")):
-        yield _near(answer(loss, a, b), s[(a * np.exp(-b * s) * loss + s).argmin()], 1e-3), hint
+def _surgery(answer: Callable) -> Trials:
+    "09: surgery(g (d,), h (d,)) -> (d,): their sum, each without what it holds against the other."
+    x, y = torch.tensor([2.0, 0.0]), torch.tensor([1.0, 1.0])
+    yield _near(answer(x, y), x + y), "no conflict, no surgery: (2, 0) and (1, 1) give their sum, (3, 1)"
+    right = _near(answer(torch.tensor([1.0, 0.0]), torch.tensor([-0.6, 0.8])), [0.64, 1.28])
+    yield right, "(1, 0) and (-0.6, 0.8) become (0.64, 0.48) and (0, 0.8): cut each along the other as it was"
+    right = _near(answer(x, torch.tensor([-1.0, 1.0])), [1.0, 2.0])
+    yield right, "(2, 0) and (-1, 1) become (1, 1) and (0, 1): divide by the squared length of the other"
+    yield _near(answer(x, -x), [0.0, 0.0]), "opposites leave nothing of each other"
+    torch.manual_seed(0)
+    for g, h in torch.randn(5, 2, 6):
+        h = h if g @ h < 0 else -h
+        wanted = g + h - (g @ h) * (h / (h @ h) + g / (g @ g))
+        yield _near(answer(g, h), wanted), f"wrong for g, h = {g.tolist()}, {h.tolist()}"
+    yield _near(answer(x, torch.zeros(2)), x), "a gradient of zero conflicts with nobody"
 
 # %% ../nbs/20_exercises.ipynb #d4644601
 def _r_precision(answer: Callable) -> Trials:
@@ -191,12 +185,9 @@ def _r_precision(answer: Callable) -> Trials:
     row = np.array([[0.1, 0.2, 0.3, 0.4]])
     one = np.array([1])
     yield _near(answer(row, one, np.array([1, 1, 2, 2])), 1.0), "both matches come first: 1"
-    right = _near(answer(row, one, np.array([1, 2, 1, 2])), 0.5)
-    yield right, "two matches, one of them among the first two: ½"
-    right = _near(answer(row, one, np.array([2, 2, 2, 1])), 0.0)
-    yield right, "one match at rank 4: among the first 1 there is none"
-    right = _near(answer(row[:, ::-1], one, np.array([2, 2, 1, 1])), 1.0)
-    yield right, "sort by distance first, the smallest first"
+    yield _near(answer(row, one, np.array([1, 2, 1, 2])), 0.5), "two matches, one among the first two: ½"
+    yield _near(answer(row, one, np.array([2, 2, 2, 1])), 0.0), "one match, at rank 4, not among the first 1"
+    yield _near(answer(row[:, ::-1], one, np.array([2, 2, 1, 1])), 1.0), "sort by distance first"
     pair = np.repeat(row, 2, 0)
     found = answer(pair, np.array([1, 9]), np.array([1, 2, 2, 2]))
     yield _near(found, 1.0), "a query without any match says nothing: leave it out of the mean"
@@ -214,8 +205,7 @@ def _copy_what_fits(answer: Callable) -> Trials:
     yield sorted(target) == ["a", "b", "d"], "the target must keep its own names, no more and no fewer"
     yield _near(target["b"], torch.zeros(2, 3)), "b has another shape there: it must stay as it was"
     yield _near(target["a"], torch.ones(2)), "a has the same name and shape: it should have been copied"
-    right = target["a"] is kept
-    yield right, "write into the tensor (copy_): a network holds the old one, and would never notice"
+    yield target["a"] is kept, "write into the tensor (copy_): a network holds the old one"
     yield list(names) == ["a"], f"the names copied are ['a']; found {names}"
 
 
@@ -270,16 +260,37 @@ def _read_lists(answer: Callable) -> Trials:
         refused = False
     except ValueError:
         refused = True
+    yield refused, "a query listed twice must raise ValueError: its first list would be lost unseen"
+
+
+def _search_parts(answer: Callable) -> Trials:
+    "18: search_parts(query (d,), parts, k) -> (k,): positions in the whole gallery, nearest first."
+    query, line = np.zeros(1), np.arange(1.0, 9.0)[:, None]
+    found = np.asarray(answer(query, [line[:4], line[4:]], 3)).tolist()
     yield (
-        refused,
-        "a query listed twice must raise ValueError: the second line would replace the first unseen",
+        found == [0, 1, 2],
+        f"all three nearest lie in the first part: each part must hand over k; found {found}",
     )
+    found = np.asarray(answer(query, [line[4:], line[:4]], 2)).tolist()
+    yield found == [4, 5], f"positions count through all parts, so the second begins at 4; found {found}"
+    found = np.asarray(answer(query, [line[:1], line[:0], line[:1]], 5)).tolist()
+    yield found == [0, 1], f"three parts, one empty, two equally near images: expected [0, 1]; found {found}"
+    gallery = np.random.default_rng().integers(0, 4, (40, 3)).astype(float)
+    best = np.argsort(np.linalg.norm(gallery - gallery[0], axis=1), kind="stable")[:6].tolist()
+    found = np.asarray(answer(gallery[0], np.array_split(gallery, 5), 6)).tolist()
+    yield found == best, f"many equal distances: the earlier position first; expected {best}, found {found}"
 
 # %% ../nbs/20_exercises.ipynb #cce292ca
 CHECKS |= {
     **{"01": _course_name, "02": _draw, "03": _folds, "04": _receptive_field, "05": _smoothed, "06": _attend},
-    **{"07": _count_triplets, "08": _easy_positive, "09": _best_s, "10": _r_precision, "11": _copy_what_fits},
-    **{"12": _accumulate, "14": _expanded, "16": _read_lists},
+    **{
+        "07": _count_triplets,
+        "08": _easy_positive,
+        "09": _surgery,
+        "10": _r_precision,
+        "11": _copy_what_fits,
+    },
+    **{"12": _accumulate, "14": _expanded, "16": _read_lists, "18": _search_parts},
 }
 
 # %% ../nbs/20_exercises.ipynb #153767b9

@@ -7,7 +7,6 @@ __all__ = ['DEMO_IDENTITIES', 'DEMO', 'THREE_MODELS', 'ABLATIONS', 'colour_histo
            'estimate_seconds', 'planned', 'reproduce', 'in_words']
 
 # %% ../nbs/13_reproduction.ipynb #70951b19
-import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,13 +17,13 @@ import numpy as np
 import torch
 
 from .core import pick_device, require
-from .data import NAMES, load_dataset
+from .data import NAMES, Dataset, load_dataset
 from .images import Images
 from .learning import Config, State
 from .model import MODELS
 from .split import split_identities
 from .tables import RETRIEVAL, record
-from .training import retrieval_scores, score, train, write_json
+from .training import read_json, retrieval_scores, score, train, write_json
 
 # %% ../nbs/13_reproduction.ipynb #fafb1635
 def colour_histogram(
@@ -43,7 +42,7 @@ def colour_histogram(
 
 # %% ../nbs/13_reproduction.ipynb #c51d55a1
 def baselines(
-    data: str | Path,  # the folder of a data set
+    data: str | Path | Dataset,  # the folder of a data set, or a data set read
     config: Config,  # whose split, size and first weights are used
 ) -> dict[str, dict[str, float]]:  # scores by name: "colour histogram", "untrained network"
     "Scores of two methods that have learned nothing, on the held-out people."
@@ -79,7 +78,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
 
 
 def compare(
-    data: str | Path,  # the folder of a data set
+    data: str | Path | Dataset,  # the folder of a data set, or a data set read
     out: str | Path,  # gets a run folder per variant and seed
     variants: dict[str, dict[str, Any]] = THREE_MODELS,  # by name: options of `train`
     seeds: Sequence[int] = (0,),  # of each; with several, the seed becomes part of the name
@@ -91,7 +90,8 @@ def compare(
     for seed in seeds:
         for variant, options in variants.items():
             name = variant if len(seeds) == 1 else f"{variant}-s{seed}"
-            say(f"{name}, seed {seed}")
+            there = (Path(out) / name / "metrics.json").exists()
+            say(f"{name}, seed {seed}" + ": trained before" * there)
             both: dict[str, Any] = {"seed": seed, "resume": True, "after_epoch": tell_epoch(say)}
             runs[name] = train(data, Path(out) / name, **(settings | options | both))
     return runs
@@ -155,7 +155,7 @@ def planned(
 
 
 def reproduce(
-    data: str | Path,  # the folder of a data set
+    data: str | Path | Dataset,  # the folder of a data set, or a data set read
     out: str | Path,  # gets a run folder per variant and seed
     plan: Mapping[str, tuple[str, dict[str, Any], int]],  # of `planned`
     records: str | Path | None = None,  # folder for the records; None: `out`/records
@@ -169,12 +169,12 @@ def reproduce(
         if not file.exists():
             run = compare(data, out, {name: options}, [seed], say, **settings)[name]
             write_json(file, record(run, in_words(data), variant))
-        found.append(json.loads(file.read_text()))
+        found.append(read_json(file))
     return found
 
 
 def in_words(
-    data: str | Path,  # the folder of a data set
+    data: str | Path | Dataset,  # the folder of a data set, or a data set read
 ) -> str:  # "course layout, 751 people, 12989 images"
     "What a data set is called in a record: no path, so that records of several machines agree."
     found = load_dataset(data)

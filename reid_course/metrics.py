@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .accuracy import as_array, attribute_accuracy, balanced_accuracy, macro_f1, whole_numbers
-from .core import ReidError, require
+from .core import ALONE, ReidError, Team, require
 from .distances import GalleryTiles, embedding_pair, re_rank, repeats
 
 _all_ = ["attribute_accuracy", "balanced_accuracy", "macro_f1", "re_rank"]  # all metrics are found here
@@ -208,15 +208,14 @@ def _require_finite(distances: np.ndarray, query: int, columns: np.ndarray) -> N
         )
 
 
-def _evaluate(ranks: Iterable[np.ndarray], queries: int, max_rank: int) -> Retrieval:
-    "Scores from the ranks of each query's matches."
-    require(max_rank >= 1, f"max_rank is {max_rank}; expected 1 or more")
-    scores = np.full((queries, 4), np.nan)
-    for i, found in enumerate(ranks):
-        if len(found):
-            ap, trapezoid = average_precision(found), average_precision(found, trapezoid=True)
-            scores[i] = ap, trapezoid, len(found) / found[-1], found[0]
-    return _summary(scores, max_rank)
+def _scores(ranks: Iterable[np.ndarray]) -> np.ndarray:
+    "AP, trapezoid AP, inverse penalty and first rank (n, 4), from the ranks of each query's matches."
+    nothing = (np.nan,) * 4
+    rows = [
+        (average_precision(r), average_precision(r, True), len(r) / r[-1], r[0]) if len(r) else nothing
+        for r in ranks
+    ]
+    return np.array(rows, np.float64).reshape(-1, 4)
 
 # %% ../nbs/10_metrics.ipynb #aade69eb
 def evaluate_retrieval(
@@ -229,6 +228,7 @@ def evaluate_retrieval(
     max_rank: int = 50,  # length of the CMC curve, >= 1
 ) -> Retrieval:
     "Scores of the ranked lists. Equal distances rank wrong images first. `ReidError`: shapes, pids, NaN, no match."
+    require(max_rank >= 1, f"max_rank is {max_rank}; expected 1 or more")
     protocol = _Protocol(query_pids, gallery_pids, query_camids, gallery_camids, leave_out)
     table = as_array(distances)
     require(
@@ -244,7 +244,7 @@ def evaluate_retrieval(
             _require_finite(row[None], i, everyone)
             yield _match_ranks(row, protocol, i)
 
-    return _evaluate(ranks(), len(protocol.pids), max_rank)
+    return _summary(_scores(ranks()), max_rank)
 
 # %% ../nbs/10_metrics.ipynb #1f26ca2b
 class _Counter:
@@ -259,12 +259,9 @@ class _Counter:
         self.positions = kept
         self.tiles = GalleryTiles(gallery, held, positions=kept if len(kept) < len(gallery) else None)
 
-    def ranks(self, queries: np.ndarray) -> Iterator[np.ndarray]:
-        "Ascending ranks of the matches of each query."
-        for start in range(0, len(queries), self.tiles.rows):
-            yield from self._block(queries[start : start + self.tiles.rows], start)
-
-    def _block(self, points: np.ndarray, start: int) -> Iterator[np.ndarray]:
+    def ranks(self, queries: np.ndarray, start: int) -> Iterator[np.ndarray]:
+        "Ascending ranks of the matches of each query of the block that begins at `start`."
+        points = queries[start : start + self.tiles.rows]
         protocol, numbers = self.protocol, range(start, start + len(points))
         own = [protocol.own(i) for i in numbers]
         rows, columns = (
@@ -298,8 +295,10 @@ def evaluate_embeddings(
     gallery_camids: ArrayLike | None = None,  # (g,)
     leave_out: ArrayLike | str | None = None,  # (q,) positions, or "diagonal"
     max_rank: int = 50,  # length of the CMC curve, >= 1
+    team: Team = ALONE,  # blocks of queries are dealt to its processes; each gets all the scores
 ) -> Retrieval:
     "`evaluate_retrieval` on Euclidean distances (float32), which are never held all at once: < 128 MiB extra."
+    require(max_rank >= 1, f"max_rank is {max_rank}; expected 1 or more")
     protocol = _Protocol(query_pids, gallery_pids, query_camids, gallery_camids, leave_out)
     queries, others = embedding_pair(query, gallery)
     require(
@@ -308,4 +307,6 @@ def evaluate_embeddings(
         f"{len(protocol.pids)} and {protocol.size}",
     )
     counter = _Counter(others, protocol, held=2**23)
-    return _evaluate(counter.ranks(queries), len(queries), max_rank)
+    blocks = team.mine(range(0, len(queries), counter.tiles.rows))
+    scores = [_scores(counter.ranks(queries, start)) for start in blocks]
+    return _summary(np.concatenate(team.collect(scores)), max_rank)

@@ -14,13 +14,22 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .attention import SelfAttentionHeads
 from .backbone import Backbone, resnet_backbone
-from .core import ReidError, pick_precision, progress, require, whole_file
+from reid_course.core import (
+    ALONE,
+    ReidError,
+    Team,
+    pick_precision,
+    progress,
+    require,
+    require_shape,
+    whole_file,
+)
 from .data import ATTRIBUTES, NAMES, Attribute
 from .heads import ConvHeads, DenseHeads, EmbeddingHead
 from .images import Images, to_input
@@ -69,31 +78,31 @@ class ReidModel(nn.Module):
         self,
         images: Images | np.ndarray | Sequence[str | Path],  # (n, h, w, 3) uint8, or image files
         batch: int = 128,  # images at once
+        team: Team = ALONE,  # batches are dealt to its processes; each gets all the answers
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:  # name -> logits (n, classes); embeddings (n, d)
         "Logits by attribute, the junk class behind them if it was learned, and the points to search by."
         if not isinstance(images, Images | np.ndarray):
             images = Images([str(path) for path in images], self.size, cache=False)
         if isinstance(images, np.ndarray):
-            found = f"{images.dtype} of shape {images.shape}"
-            require(
-                images.dtype == np.uint8 and images.ndim == 4,
-                f"images are {found}; expected uint8 (n, h, w, 3)",
-            )
+            require(images.dtype == np.uint8, f"images are numbers of type {images.dtype}; expected uint8")
+            require_shape("images", images.shape, "n {} {} 3".format(*self.size))
         was_training = self.training
         self.eval()
-        starts = range(0, len(images), batch)
+        team.settle(self)
+        starts = team.mine(range(0, len(images), batch))
         parts = [self._one_batch(images[i : i + batch]) for i in progress(starts, "looking at images")]
         self.train(was_training)
-        *logits, embeddings = (np.concatenate(part) for part in zip(*parts, strict=True))
+        *logits, embeddings = (np.concatenate(x) for x in zip(*team.collect(parts), strict=True))
         return dict(zip([*NAMES, JUNK.name], logits, strict=False)), embeddings
 
     def predict(
         self,
         images: Images | np.ndarray | Sequence[str | Path],  # (n, h, w, 3) uint8, or image files
         batch: int = 128,  # images at once
+        team: Team = ALONE,  # as in `logits`
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:  # name -> probabilities (n, classes); embeddings (n, d)
         "What the network says about images: a softmax of `logits`."
-        logits, embeddings = self.logits(images, batch)
+        logits, embeddings = self.logits(images, batch, team)
         return {name: F.softmax(torch.from_numpy(z), 1).numpy() for name, z in logits.items()}, embeddings
 
     def _one_batch(self, images: np.ndarray) -> list[np.ndarray]:
@@ -193,8 +202,9 @@ def save_model(
 ) -> None:
     "Write weights and configuration as one safetensors file, whole or not at all."
     tensors = {name: tensor.contiguous() for name, tensor in (model.state_dict() | (extra or {})).items()}
+    content = save(tensors, {"model": json.dumps(model.config)} | (metadata or {}))
     with whole_file(path) as part:
-        save_file(tensors, part, {"model": json.dumps(model.config)} | (metadata or {}))
+        part.write_bytes(content)  # not `save_file`: of a full disk it raises an error type of its own
 
 
 def read_weights(

@@ -27,6 +27,7 @@ from .model import MODELS, load_model
 from .retrieval import Gallery
 from .split import split_identities
 from .tables import figure_attributes, figure_curves, table1, table2
+from .training import read_json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -186,8 +187,7 @@ def held_out(
     data: str | Path | Dataset,  # the data set it was trained on
 ) -> pd.DataFrame:  # the images of the people it has not seen
     "The held-out images of a run. `ReidError` if the data set does not have its people."
-    config = json.loads((Path(run) / "config.json").read_text())
-    data = data if isinstance(data, Dataset) else load_dataset(data)
+    config, data = read_json(Path(run) / "config.json"), load_dataset(data)
     _, held = split_identities(data.train, config["valid"], config["split_seed"])
     same = sorted(held.pid.unique().tolist()) == sorted(config["valid_identities"])
     require(
@@ -203,7 +203,7 @@ def report_run(
 ) -> Path:  # report.html
     "Write figures/*.png and report.html into a run folder."
     run = Path(run)
-    metrics, config = (json.loads((run / name).read_text()) for name in ("metrics.json", "config.json"))
+    metrics, config = (read_json(run / name) for name in ("metrics.json", "config.json"))
     title, log = MODELS[config["model"]], pd.read_csv(run / "log.csv")
     facts = {"best epoch": f"{metrics['best_epoch']} of {config['epochs']}"}
     facts |= {"tasks": config["tasks"], "weights": config["weights"] or "from scratch"}
@@ -241,7 +241,7 @@ def _page(
         charts["Accuracy per attribute"] = {"Held-out people": chart_attributes(first)}
     found = None
     if runs:  # of a run on record, the weights may be elsewhere
-        data = data if isinstance(data, Dataset) else load_dataset(data)
+        data = load_dataset(data)
         galleries, weights = _galleries(runs, data)
         _search_figures(next(iter(galleries.values())), out / "figures")
         found = gather(galleries, data.names)
@@ -272,7 +272,7 @@ def _search_figures(gallery: Gallery, folder: Path) -> None:
 
 def report_comparison(
     out: str | Path,  # gets table1.csv, table2.csv, figures/ and report.html
-    data: str | Path,  # the data set
+    data: str | Path | Dataset,  # the data set
     runs: Mapping[str, Path],  # finished run folders by name
     records: Sequence[dict],  # of the same runs
     learned_nothing: dict[str, dict[str, float]],  # of `baselines`
@@ -291,7 +291,7 @@ def report_comparison(
     chosen: dict[str, Path] = {}
     for run in runs.values():
         if (run / "best.safetensors").exists():
-            model = json.loads((run / "config.json").read_text())["model"]
+            model = read_json(run / "config.json")["model"]
             chosen.setdefault(MODELS[model], run)  # the first of each; ablations come later
     tables = {"Table 1: attribute accuracy, %": first, "Table 2: retrieval, %": second, **more}
     return _page(out, "Three models compared", facts, tables, logs, records[0]["MFC"], chosen, data)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from .core import PALETTE, ReidError, require, whole_file
+from .core import PALETTE, ReidError, require, require_columns, require_shape, whole_file
 from .data import ATTRIBUTES, NAMES
 from .images import Images, read_image
 from .model import ReidModel
@@ -102,12 +102,13 @@ class Gallery:
         "Add pictures. On disk: when it returns they are there, whatever becomes of this process."
         embeddings = np.asarray(embeddings, np.float32)
         new = {name: np.asarray(p, np.float32) for name, p in (probabilities or {}).items()}
+        require_shape("embeddings", embeddings.shape, "n d")
         sizes = {len(embeddings), len(table), *map(len, new.values())}
         require(
             len(sizes) == 1,
             f"embeddings, table and probabilities have {sorted(sizes)} rows; expected the same",
         )
-        require("path" in table, "the table has no column path; expected the table of a data set")
+        require_columns("the table", table, ["path"])
         strange = [
             name for name in new if name not in _CLASSES or new[name].shape[1:] != (len(_CLASSES[name]),)
         ]
@@ -165,10 +166,7 @@ class Gallery:
         "The query as an embedding."
         if isinstance(query, str | Path):
             return self._network().predict([query])[1][0]
-        d = self.store.kind[0]
-        require(
-            query.shape == (d,), f"the query has shape {query.shape}; expected an embedding of shape ({d},)"
-        )
+        require_shape("the query", query.shape, f"{self.store.kind[0]}")
         require(bool(np.isfinite(query).all()), "the query is not finite; expected numbers only")
         return query
 

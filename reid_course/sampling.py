@@ -11,7 +11,7 @@ from itertools import islice
 
 import numpy as np
 
-from .core import require
+from .core import require, require_shape
 
 # %% ../nbs/07_sampling.ipynb #49ab00e6
 def deal(
@@ -43,6 +43,7 @@ class PKBatchSampler:
         seed: int = 0,  # of every shuffle
     ):
         pids = np.asarray(pids)
+        require_shape("pids", pids.shape, "n")
         self.people = np.unique(pids)
         require(
             p >= 2 and k >= 2, f"p is {p} and k is {k}; expected at least 2 of each, or there is no triplet"
@@ -61,6 +62,7 @@ class PKBatchSampler:
         epoch: int,  # from 0
     ) -> None:
         "Choose the epoch whose batches come next."
+        require(epoch >= 0, f"epoch is {epoch}; expected 0 or more")
         self.epoch = epoch
 
     def __len__(self) -> int:

@@ -9,8 +9,8 @@ __all__ = ['split_identities', 'most_frequent_class_accuracy']
 import numpy as np
 import pandas as pd
 
-from .core import require
-from .data import ATTRIBUTES
+from .core import require, require_columns
+from .data import ATTRIBUTES, NAMES
 
 # %% ../nbs/03_split.ipynb #847bd930
 def split_identities(
@@ -19,6 +19,7 @@ def split_identities(
     seed: int = 0,  # which of the many splits
 ) -> tuple[pd.DataFrame, pd.DataFrame]:  # training images and held-out images, numbered from 0
     "Two tables that share no person. Distractors and junk (pid below 1) are in neither."
+    require_columns("the table", frame, ["pid"])
     require(0 <= valid < 1, f"valid is {valid}; expected a share of the identities, from 0 to below 1")
     people = np.unique(frame.pid[frame.pid > 0])
     held = max(1, round(valid * len(people))) if valid > 0 else 0
@@ -40,6 +41,8 @@ def most_frequent_class_accuracy(
     valid: pd.DataFrame,  # images to answer for
 ) -> pd.Series:  # accuracy of each of the 12 attributes, 0..1; NaN where `train` or `valid` knows no label
     "Accuracy of always answering the commonest training class (the report's MFC, Table 1)."
+    for what, frame in {"the training's table": train, "the table to answer for": valid}.items():
+        require_columns(what, frame, NAMES)
     return pd.Series(
         {a.name: _guess(train[a.name], valid[a.name], len(a.classes)) for a in ATTRIBUTES}, name="MFC"
     )

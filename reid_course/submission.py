@@ -52,7 +52,8 @@ def write_submission(
     limit: float = float("inf"),  # images with a higher junk score (lesson 15) stand in no list
 ) -> Path:  # the folder
     "Write classification_test.csv and reid_test.txt for every gallery image and every query."
-    data, out = data if isinstance(data, Dataset) else load_dataset(data), Path(out)
+    require(top >= 1, f"top is {top}; expected 1 or more")
+    data, out = load_dataset(data), Path(out)
     require(
         len(data.query) > 0 and len(data.gallery) > 0,
         f"{data.root} has no query or no test images; expected both",
@@ -96,9 +97,10 @@ def validate_submission(
     data: str | Path | Dataset,  # the data set they are for
 ) -> list[str]:  # warnings: answers that are spread unlike the training's
     "`ReidError` naming file, line and rule of the first fault."
-    data, out = data if isinstance(data, Dataset) else load_dataset(data), Path(out)
+    out = Path(out)
     for name in ("classification_test.csv", "reid_test.txt"):
         require((out / name).is_file(), f"{out / name} is missing; expected both files of a submission")
+    data = load_dataset(data)
     known = {Path(path).name for path in data.gallery.path}
     answers = _check_table(out / "classification_test.csv", known)
     _check_lists(out / "reid_test.txt", known, {Path(path).name for path in data.query.path})

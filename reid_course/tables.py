@@ -7,7 +7,6 @@ __all__ = ['RETRIEVAL', 'REPORT', 'record', 'machine', 'read_records', 'table1',
            'beside_report', 'figure_curves', 'figure_attributes', 'steadiness']
 
 # %% ../nbs/12a_tables.ipynb #881774fd
-import json
 import platform
 import subprocess
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from .choosing import best_epoch
 from .core import PALETTE, require
 from .data import NAMES
 from .model import MODELS
+from .training import read_json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,11 +39,11 @@ def record(
         (run / "metrics.json").is_file(),
         f"{run} is not a finished run; expected metrics.json: train it to its end",
     )
-    config = json.loads((run / "config.json").read_text())
+    config = read_json(run / "config.json")
     log = pd.read_csv(run / "log.csv").to_dict(orient="records")
     named = {"dataset": dataset, "variant": variant or config["model"]}
     measured = {"config": config, "machine": machine(), "log": log}
-    return named | measured | json.loads((run / "metrics.json").read_text())
+    return named | measured | read_json(run / "metrics.json")
 
 
 def machine() -> dict[str, str | int | bool]:
@@ -75,7 +75,7 @@ def read_records(
     **wanted: object,  # only runs whose configuration, or `dataset`, has these values
 ) -> list[dict]:  # sorted by file name
     "The records of a folder, or those of them that fit."
-    records = [json.loads(file.read_text()) for file in sorted(Path(folder).glob("*.json"))]
+    records = [read_json(file) for file in sorted(Path(folder).glob("*.json"))]
     return [r for r in records if all((r["config"] | r).get(name) == value for name, value in wanted.items())]
 
 # %% ../nbs/12a_tables.ipynb #99d052a9

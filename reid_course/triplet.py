@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .core import require
+from .core import require, require_shape
 
 # %% ../nbs/08_triplet.ipynb #9ed4e202
 def pairwise_distances(
@@ -91,10 +91,8 @@ def triplet_loss(
         )
     else:
         require(margin >= 0, f"margin is {margin}; expected 0 or more, or 'soft'")
-    require(
-        embeddings.ndim == 2 and pids.shape == embeddings.shape[:1],
-        f"embeddings {tuple(embeddings.shape)}, pids {tuple(pids.shape)}; expected (n, d) and (n,)",
-    )
+    require_shape("embeddings", embeddings.shape, "n d")
+    require_shape("pids", pids.shape, f"{len(embeddings)}")
     same = pids[:, None] == pids
     n_same = same.sum(1)
     require(

@@ -9,7 +9,7 @@ __all__ = ['UncertaintyWeighting']
 import torch
 from torch import Tensor, nn
 
-from .core import require
+from .core import require, require_shape
 
 # %% ../nbs/09_uncertainty.ipynb #d33bd4ac
 _WEIGHTS = {"report": ((1, 1), (1, 2)), "kendall": ((1, 2), (0.5, 2)), "fixed": ((1, 0), (1, 0))}
@@ -40,6 +40,8 @@ class UncertaintyWeighting(nn.Module):
         loss_id: Tensor,  # scalar: triplet loss, and what is added to it
     ) -> Tensor:  # scalar; can be negative
         "The weighted sum, with the penalty that keeps the weights from vanishing."
+        require_shape("loss_ar", loss_ar.shape, "")
+        require_shape("loss_id", loss_id.shape, "")
         w_ar, w_id = self.weights()
         penalty = 0.0 if self.form == "fixed" else self.s_ar + self.s_id
         return w_ar * loss_ar + w_id * loss_id + penalty

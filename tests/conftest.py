@@ -1,6 +1,9 @@
 """Settings for all tests."""
 
 import os
+import shutil
+import time
+from functools import cache
 
 import pytest
 from browser import MISSING, chromium, find_chromium
@@ -15,3 +18,40 @@ def browser():
         pytest.skip(MISSING)
     with chromium() as found:
         yield found
+
+
+# Commands that are stopped: processes that end when a test says, what they work on, what they make if left alone
+
+
+@pytest.fixture(scope="session")
+def nursery(tmp_path_factory):
+    "Runs commands in processes; see nursery.py."
+    from stopped import Nursery
+
+    found = Nursery(tmp_path_factory.mktemp("nursery"))
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="session")
+def small_set(tmp_path_factory):
+    "A folder with a data set, and beside it the same as a zip file."
+    from reid_course.minimarket import make_minimarket
+
+    root = make_minimarket(tmp_path_factory.mktemp("small") / "set", 12, (32, 16), images_per_identity=4)
+    shutil.make_archive(str(root), "zip", root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def left_alone(nursery, small_set, tmp_path_factory):
+    "What a command makes when nobody stops it: its folder, the events on the way, the seconds."
+    from stopped import words
+
+    @cache
+    def make(command):
+        out, start = tmp_path_factory.mktemp("alone") / "result", time.monotonic()
+        assert nursery.run(words(command, small_set, out)) == 0, nursery.printed
+        return out, nursery.seen, time.monotonic() - start
+
+    return make

@@ -1,7 +1,8 @@
 """Which exported functions of a lesson could do nothing, unnoticed: python tests/replaced.py LESSON.ipynb
 
-The lesson runs in this process, its exported cells replaced by the shipped module. After each of them the process forks
-for every public function defined there; the fork makes it return None, and the cells that follow must fail.
+The lesson runs in this process as far as the test of its last definition, its exported cells replaced by the shipped
+module. After each of them the process forks for every public function defined there; the fork makes it return None, and
+the cells that follow must fail.
 """
 
 import ast
@@ -132,7 +133,8 @@ def unnoticed(
         {name: value for name, value in vars(module).items() if not name.startswith("__")} if module else {}
     )
     space, missed = {"__name__": "lesson", "display": print}, []
-    for i, (source, names) in enumerate(todo):
+    last = max((i for i, (_, names) in enumerate(todo) if names), default=-1)
+    for i, (source, names) in enumerate(todo[: last + 2]):
         if re.search(r"^#\|\s*export[is]?\s*$", source, re.M):
             space |= shipped
         else:

@@ -1,7 +1,7 @@
 """Every exercise: its solution passes; its stub and three wrong answers fail, each with the hint for that mistake."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
 import nbformat
@@ -42,7 +42,7 @@ def made(
     name: str,
 ) -> Callable:
     "The function that a cell defines, with what lessons import."
-    space = {"np": np, "torch": torch, "F": F}
+    space = {"np": np, "torch": torch, "F": F, "Iterator": Iterator}
     exec(source, space)
     return space[name]
 
@@ -146,6 +146,18 @@ def first(right):
 
 SHIFT = np.random.default_rng(0)
 FILES = lambda text: [file.strip() for file in text.split(",") if file.strip()]  # noqa: E731
+
+
+def less(g: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
+    "A gradient without its part along another."
+    return g - (g @ h) / (h @ h) * h
+
+
+def operated(cut: Callable, always: bool = False) -> Callable:
+    "Surgery that cuts in some way, where gradients conflict or always."
+    return lambda g, h: sum(cut(g, h)) if always or g @ h < 0 else g + h
+
+
 WRONG: dict[str, list[tuple[Callable, str]]] = {
     "01": [
         (lambda p, c, n: f"{p}_c{c}_{n}.jpg", "gave '2_c1"),
@@ -155,7 +167,7 @@ WRONG: dict[str, list[tuple[Callable, str]]] = {
     "02": [
         (lambda s, i: SHIFT.random(), "no global generator"),
         (lambda s, i: np.random.default_rng(s).random(), "different indices"),
-        (lambda s, i: np.random.default_rng(s + i).random(), "must not be added up"),
+        (lambda s, i: np.random.default_rng(s + i).random(), "do not add up"),
     ],
     "03": [
         (lambda p, n: np.arange(len(p)) % n, "deal people, not images"),
@@ -215,9 +227,10 @@ WRONG: dict[str, list[tuple[Callable, str]]] = {
         (easy("nearest", "costly"), "their mean"),
     ],
     "09": [
-        (lambda loss, a, b: np.log(loss), "inner derivative"),
-        (lambda loss, a, b: -np.log(a * b * loss) / b, "s = ln L"),
-        (lambda loss, a, b: np.log(b * loss) / b, "the ½ of eq. (2)"),
+        (lambda g, h: g + h, "as it was"),
+        (operated(lambda g, h: (less(g, h), less(h, g)), always=True), "no surgery"),
+        (operated(lambda g, h: (less(g, h), less(h, less(g, h)))), "as it was"),
+        (operated(lambda g, h: (g - (g @ h) / h.norm() * h, h - (g @ h) / g.norm() * g)), "squared length"),
     ],
     "10": [
         (lambda d, q, g: float((g[:1] == q[0]).mean()), "½"),

@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
+from scipy.io import loadmat, savemat
 from support import ROOT, failed
 
 from reid_course import intake
@@ -20,6 +21,7 @@ from reid_course.cli import main
 from reid_course.core import ReidError
 from reid_course.data import ANNOTATION_COLUMNS, load_dataset
 from reid_course.images import find_faults, read_image
+from reid_course.matfile import read_mat
 from reid_course.minimarket import make_minimarket
 from reid_course.model import build_model, load_model, read_weights, save_model
 from reid_course.retrieval import Gallery
@@ -143,6 +145,34 @@ def test_odd_numbers_in_a_submission(odd: str, course: Path, tmp_path: Path):
     (tmp_path / "reid_test.txt").touch()
     with pytest.raises(ReidError, match=r"classification_test\.csv"):
         validate_submission(tmp_path, data)
+
+
+# Matlab's file
+
+
+def plain(value: object) -> object:
+    "Lists, dicts, numbers and texts, whoever has read them."
+    if isinstance(value, dict):
+        return {name: plain(x) for name, x in value.items() if not name.startswith("__")}
+    return [plain(x) for x in value] if isinstance(value, list | np.ndarray) else value
+
+
+@pytest.mark.parametrize("packed", (False, True))
+def test_matlab_files_are_read_as_scipy_reads_them(packed: bool, tmp_path: Path):
+    file = make_minimarket(tmp_path / "set", 6, (16, 8), images_per_identity=3) / "market_attribute.mat"
+    assert read_mat(file)["market_attribute"]["train"]["image_index"] == [f"{i:04d}" for i in range(1, 7)]
+    odd = {
+        "deep": {"two": np.array(["x", "żółw"], object)},
+        "none": np.zeros(0),
+        "flags": np.array([True, False]),
+    }
+    for more in ({}, {"n": np.arange(3, dtype=np.int16), "odd": odd, "word": "a b"}):
+        content = loadmat(file, simplify_cells=True) | more
+        savemat(
+            tmp_path / "again.mat", {k: v for k, v in content.items() if k[0] != "_"}, do_compression=packed
+        )
+        expected = plain(loadmat(tmp_path / "again.mat", simplify_cells=True))
+        assert plain(read_mat(tmp_path / "again.mat")) == expected
 
 
 # Images, and a folder full of faults

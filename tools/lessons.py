@@ -133,6 +133,13 @@ def passed_over(
     return not_run(cell) or bool(set(get_config().tst_flags.split()) & cell.directives_.keys())
 
 
+def lasting(
+    outputs: list[dict],
+) -> list[dict]:  # without sliders and the like, which end with their kernel
+    "What of a cell's outputs can be stored."
+    return [o for o in outputs if "application/vnd.jupyter.widget-view+json" not in o.get("data", {})]
+
+
 def execute(
     path: Path,
 ) -> float:  # CPU seconds
@@ -151,7 +158,7 @@ def execute(
     seconds = time.process_time() - start
     for cell, ran in zip(lesson.cells, copy.cells, strict=True):
         if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = nbformat.from_dict(list(ran.get("outputs", []))), None
+            cell.outputs, cell.execution_count = nbformat.from_dict(lasting(ran.get("outputs", []))), None
     nbformat.write(lesson, path)
     lesson = nbformat.read(path, as_version=4)  # the marks are of what stands in the file
     lesson.metadata[MARK] = mark(lesson) | {"seconds": round(seconds, 1)}

@@ -1,0 +1,480 @@
+"""Several processes train, look and judge as one process does."""
+
+import multiprocessing
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from functools import partial
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from support import failed
+from torch import Tensor, nn
+
+from reid_course.cli import main
+from reid_course.core import ALONE, ReidError, Team
+from reid_course.data import ATTRIBUTES, NAMES, load_dataset
+from reid_course.distributed import Processes, launched
+from reid_course.images import Images
+from reid_course.learning import Config, State
+from reid_course.metrics import Retrieval, evaluate_embeddings
+from reid_course.minimarket import make_minimarket
+from reid_course.sampling import PKBatchSampler
+from reid_course.split import split_identities
+from reid_course.training import score, train
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes are forked, and killed, as on POSIX")
+NUMBERS = [2, pytest.param(4, marks=pytest.mark.long)]
+SMALL = {"size": (64, 32), "weights": None, "strides": "imagenet", "precision": "fp32"}
+
+
+# Processes, started as a launcher does
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def _one(work: Callable[[], object], folder: Path, rank: int, size: int, port: int) -> None:
+    "What each process does: tell the library where it is, work, leave the result."
+    place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": size, "MASTER_PORT": port}
+    os.environ |= {name: str(value) for name, value in place.items()} | {"MASTER_ADDR": "127.0.0.1"}
+    torch.set_num_threads(1)
+    try:
+        torch.save(work(), folder / f"{rank}.pt")
+    except Exception:
+        (folder / f"{rank}.txt").write_text(traceback.format_exc())
+        raise
+
+
+def together(
+    work: Callable[[], object],  # a function of this module, or a partial of one
+    size: int,  # processes
+    folder: Path,  # for what they leave; made here
+    seconds: float = 300,  # after these they are ended
+) -> list[object]:  # what each returned, or the text of its error
+    "Run a piece of work in several processes at once; none of them is left when this returns."
+    folder.mkdir()
+    context = multiprocessing.get_context("forkserver")  # a fork of this process may not use autograd again
+    context.set_forkserver_preload(["accelerate", "reid_course.training", "reid_course.distributed"])
+    arguments = [(work, folder, rank, size, free_port()) for rank in range(size)]
+    port = arguments[0][-1]
+    processes = [context.Process(target=_one, args=(*a[:-1], port)) for a in arguments]
+    try:
+        for process in processes:
+            process.start()
+        end = time.monotonic() + seconds
+        for process in processes:
+            process.join(max(0, end - time.monotonic()))
+    finally:
+        for process in processes:
+            process.kill()
+            process.join()
+    found = []
+    for rank in range(size):
+        left, error = folder / f"{rank}.pt", folder / f"{rank}.txt"
+        text = error.read_text() if error.exists() else f"process {rank} left nothing"
+        found.append(torch.load(left, weights_only=False) if left.exists() else text)
+    return found
+
+
+class Frozen(Team):
+    "A team whose networks have frozen batch norms; it notes what it is asked to look at."
+
+    def wrap(self, losses: Callable, *modules: nn.Module) -> Callable:
+        for norm in modules[0].modules():
+            if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):
+                norm.eval()
+                norm.train = lambda mode=True, norm=norm: norm
+        look, self.batches, self.shares, self.rows = super().wrap(losses, *modules), [], [], []
+
+        def noted(images: Tensor, targets: Tensor, pids: Tensor, labels: Tensor | None = None) -> tuple:
+            self.batches.append(pids.tolist())
+            return look(images, targets, pids, labels)
+
+        return noted
+
+    def gather(self, outputs: list[Tensor], shares: list[Tensor]) -> list[Tensor]:
+        self.shares.append([share.tolist() for share in shares])
+        self.rows.append(len(outputs[0]))
+        return super().gather(outputs, shares)
+
+
+class FrozenProcesses(Frozen, Processes):
+    "The same, for several."
+
+
+def frozen() -> Team:
+    return Frozen() if os.environ.get("WORLD_SIZE", "1") == "1" else FrozenProcesses("cpu")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    "Drawn people, eight pictures each."
+    root = tmp_path_factory.mktemp("together") / "set"
+    return make_minimarket(root, 24, size=(64, 32), images_per_identity=8, seed=2)
+
+
+# Gradients
+
+VARIANTS = {
+    "report": {},
+    "hard, junk, names": {
+        **{"model": "convhead", "junk": 0.3, "identity": 1.0, "neck": True, "balance": 0.5},
+        **{"mining": "hard", "form": "kendall"},
+    },
+    "attention, soft": {"model": "sa", "margin": "soft"},
+    "re-ID alone": {"tasks": "reid", "mining": "semihard"},
+}
+
+
+def batch(config: Config, people: pd.DataFrame) -> tuple[Tensor, ...]:
+    "Images of noise with labels; some are unknown, and nobody's hat is known at all."
+    chance = torch.Generator().manual_seed(1)
+    m = config.p * config.k
+    n = m + round(config.junk * m) + (config.junk > 0)  # no whole multiple of the processes
+    images = torch.randint(0, 256, (n, 64, 32, 3), dtype=torch.uint8, generator=chance)
+    targets = torch.stack([torch.randint(len(a.classes), (n,), generator=chance) for a in ATTRIBUTES], 1)
+    targets[: m // 2 - 1, 0] = targets[:, NAMES.index("hat")] = -1
+    pids = torch.tensor(people.pid.unique()[: config.p]).repeat_interleave(config.k)
+    if config.junk > 0:
+        targets[m:] = -1
+        targets = torch.cat([targets, (torch.arange(n) >= m).long()[:, None]], 1)
+    return images, targets, pids, torch.arange(config.p).repeat_interleave(config.k)
+
+
+def gradients(root: Path) -> dict[str, tuple[Tensor, dict[str, Tensor | None]]]:
+    "Losses and gradients of each variant on one batch."
+    people, found = load_dataset(root).train, {}
+    for name, options in VARIANTS.items():
+        config = Config(p=4, k=4, **SMALL | options)
+        state = State.new(config, torch.device("cpu"), people, frozen())
+        losses = state.look(*batch(config, people))
+        losses[-1].backward()
+        parameters = chain(state.model.named_parameters(), state.weighting.named_parameters())
+        found[name] = torch.stack(losses).detach(), {n: p.grad for n, p in parameters}
+    return found
+
+
+def apart(
+    found: dict[str, Tensor | None], right: dict[str, Tensor | None]
+) -> tuple[float, float]:  # the largest difference of two numbers; the length of the difference, relative
+    "How far two gradients are apart."
+    assert [n for n in found if found[n] is None] == [n for n in right if right[n] is None]
+    pairs = [(found[name], right[name]) for name in right if right[name] is not None]
+    x, y = (torch.cat([tensor.flatten() for tensor in side]).double() for side in zip(*pairs, strict=True))
+    return (x - y).abs().max().item(), ((x - y).norm() / y.norm()).item()
+
+
+@pytest.mark.parametrize("size", NUMBERS)
+def test_gradients_are_those_of_one_process(size, data, tmp_path):
+    alone = gradients(data)
+    for found in together(partial(gradients, data), size, tmp_path / "left"):
+        assert isinstance(found, dict), found
+        for name, (losses, right) in alone.items():
+            assert torch.allclose(found[name][0], losses, rtol=1e-5), name
+            assert max(apart(found[name][1], right)) <= 1e-5, name
+        assert found["hard, junk, names"][1]["heads.classify.8.weight"] is None  # the hat: known of nobody
+
+
+class Numbers(FrozenProcesses):
+    "What the others send is numbers only: the classic mistake."
+
+    def gather(self, outputs: list[Tensor], shares: list[Tensor]) -> list[Tensor]:
+        everybody = super().gather([x.detach() for x in outputs], shares)
+        mine = shares[self.rank]
+        return [x.index_copy(0, mine, own) for x, own in zip(everybody, outputs, strict=True)]
+
+
+def mistaken(root: Path) -> dict[str, Tensor | None]:
+    "The gradients of the report's variant, gathered as numbers."
+    people, config = load_dataset(root).train, Config(p=4, k=4, **SMALL)
+    state = State.new(config, torch.device("cpu"), people, Numbers("cpu"))
+    state.look(*batch(config, people))[-1].backward()
+    return {name: p.grad for name, p in state.model.named_parameters()}
+
+
+def test_gathering_numbers_would_be_seen(data, tmp_path):
+    right = gradients(data)["report"][1]
+    (found, _) = together(partial(mistaken, data), 2, tmp_path / "left")
+    right = {name: right[name] for name in found}
+    assert apart(found, right)[1] > 0.4
+    assert apart({name: 2 * x for name, x in found.items()}, right)[1] <= 1e-5  # it was half
+
+
+# A training
+
+
+def trained(root: Path, out: Path, more: dict) -> dict:
+    "Two epochs; what this process looked at, and what it wrote."
+    written = []
+
+    def note(event: str, arguments: tuple) -> None:
+        names = [str(a) for a in arguments[: 1 + (event == "os.rename")]]
+        reads = event == "open" and (arguments[1] or "r")[0] == "r" and not (arguments[2] or 0) & 3
+        if event in ("open", "os.mkdir", "os.rename", "os.remove") and not reads:
+            written.extend(name for name in names if name.startswith(str(out)))
+
+    sys.addaudithook(note)
+    team, read = frozen(), Images._read
+    seen: set[str] = set()
+
+    def noted(images: Images, paths: list[str]) -> np.ndarray:
+        if len(paths) <= 16:  # a batch, not the whole set
+            seen.update(paths)
+        return read(images, paths)
+
+    Images._read = noted
+    if more.pop("on demand", False):
+        Images._memory = None
+        import reid_course.images
+
+        reid_course.images._memory = lambda: 0
+    steps = []
+    step = State.step
+
+    def counted(state: State, *batch: Tensor, **more: Tensor) -> Tensor:
+        steps.append(1)
+        return step(state, *batch, **more)
+
+    State.step = counted
+    train(root, out, team=team, device="cpu", seed=3, p=4, epochs=2, lr=1e-5, **SMALL | more)
+    State.step, Images._read = step, read
+    return {
+        **{"written": written, "seen": seen, "steps": len(steps), "rank": team.rank},
+        **{"batches": team.batches, "shares": team.shares, "rows": team.rows},
+    }
+
+
+@pytest.fixture(scope="module")
+def alone(data, tmp_path_factory) -> Path:
+    "The run of one process."
+    out = tmp_path_factory.mktemp("alone") / "run"
+    work = partial(trained, data, out, {"ema": 0.9})
+    (found,) = together(work, 1, out.parent / "left")
+    assert isinstance(found, dict), found
+    return out
+
+
+@pytest.mark.parametrize("size", NUMBERS)
+def test_training_is_that_of_one_process(size, data, alone, tmp_path):
+    out = tmp_path / "run"
+    found = together(partial(trained, data, out, {"ema": 0.9, "on demand": True}), size, tmp_path / "left")
+    assert all(isinstance(x, dict) for x in found), found
+    config = Config(p=4, k=4)
+    people, _ = split_identities(load_dataset(data).train, config.valid, config.split_seed)
+    sampler = PKBatchSampler(people.pid.to_numpy(), 4, 4, 3)
+    expected = []
+    for epoch in range(2):
+        sampler.set_epoch(epoch)
+        expected += [people.pid.to_numpy()[rows].tolist() for rows in sampler]
+
+    first, *others = found
+    assert [x["steps"] for x in found] == [2 * len(sampler)] * size  # the same number on every rank
+    for x in found:
+        assert x["batches"] == expected  # the global batch of one process
+        assert x["shares"] == first["shares"]
+        assert x["rows"] == [len(shares[x["rank"]]) for shares in x["shares"]]
+    for pids, shares in zip(expected, first["shares"], strict=True):
+        assert sorted(chain(*shares)) == list(range(16))  # each row is looked at once
+        for share in shares:
+            own = [pids[row] for row in share]
+            assert own and all(own.count(pid) == 4 for pid in own)  # whole identities
+    for epoch in range(2):  # every identity at least once an epoch
+        steps = slice(epoch * len(sampler), (epoch + 1) * len(sampler))
+        assert set(chain(*expected[steps])) == set(people.pid)
+    paths = [{Path(path).name for path in x["seen"]} for x in found]
+    assert all(0 < len(own) < len(set().union(*paths)) for own in paths)  # each reads its own
+
+    assert first["written"] and not any(x["written"] for x in others)
+    assert sorted(x.name for x in out.iterdir()) == sorted(x.name for x in alone.iterdir())
+    logs = [pd.read_csv(run / "log.csv").drop(columns="seconds") for run in (out, alone)]
+    losses = [name for name in logs[0] if "loss" in name or "total" in name]
+    pd.testing.assert_frame_equal(logs[0][losses], logs[1][losses], rtol=3e-4)
+    pd.testing.assert_frame_equal(logs[0][["s_ar", "s_id"]], logs[1][["s_ar", "s_id"]], rtol=3e-4)
+    assert np.allclose(logs[0].mAP, logs[1].mAP, atol=0.01)
+
+
+def strangers(root: Path, out: Path) -> None:
+    "One process reads other people than the others."
+    team = frozen()
+    train(root, out, team=team, device="cpu", p=4, epochs=1, split_seed=team.rank, **SMALL)
+
+
+def test_other_data_in_one_process_end_the_run(data, tmp_path):
+    found = together(partial(strangers, data, tmp_path / "run"), 2, tmp_path / "left")
+    assert all("differ between the processes; expected one file system for all" in str(x) for x in found)
+
+
+# Looking and judging
+
+
+def judged(root: Path, run: Path) -> tuple[dict[str, float], np.ndarray, Retrieval]:
+    "Scores, embeddings, and retrieval among enough points for several blocks."
+    from reid_course.model import load_model
+
+    team, people = launched("cpu"), load_dataset(root).train
+    model, images = load_model(run), Images(people.path, (64, 32))
+    rng = np.random.default_rng(0)
+    points, pids = rng.normal(size=(33_000, 4)).astype(np.float32), rng.integers(1, 900, 33_000)
+    found = evaluate_embeddings(points[:700], points, pids[:700], pids, leave_out=np.arange(700), team=team)
+    return score(model, images, people, team), model.predict(images, 64, team)[1], found
+
+
+@pytest.mark.parametrize("size", [3])
+def test_scores_are_the_very_same(size, data, alone, tmp_path):
+    (right,) = together(partial(judged, data, alone), 1, tmp_path / "one")
+    for found in together(partial(judged, data, alone), size, tmp_path / "left"):
+        assert not isinstance(found, str), found
+        assert found[0] == right[0] and len(found[0]) > 10
+        assert np.array_equal(found[1], right[1])
+        assert (found[2].mAP, found[2].mINP, found[2].mAP_trapezoid) == (
+            right[2].mAP,
+            right[2].mINP,
+            right[2].mAP_trapezoid,
+        )
+        assert np.array_equal(found[2].ap, right[2].ap) and np.array_equal(found[2].cmc, right[2].cmc)
+
+
+def lonely() -> str:
+    "The second process neither dies nor answers."
+    team = Processes("cpu", seconds=3)
+    if team.rank == 1:
+        time.sleep(15)
+    began = time.monotonic()
+    try:
+        team.collect([])
+    except Exception:
+        return f"gave up after {time.monotonic() - began:.0f} s"
+    return "nobody noticed"
+
+
+def test_process_that_does_not_answer_is_given_up(tmp_path):
+    found = together(lonely, 2, tmp_path / "left", seconds=60)
+    assert re.fullmatch(r"gave up after \d+ s", str(found[0])), found
+
+
+# What a user meets
+
+
+def test_without_a_launcher_there_is_one_process(monkeypatch):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    assert launched() is ALONE
+
+
+def test_missing_accelerate_is_one_line(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr("reid_course.distributed.find_spec", lambda name: None)
+    with pytest.raises(
+        ReidError, match=r"accelerate is not installed.*pip install \"reid_course\[parallel\]\""
+    ):
+        launched()
+
+
+def test_more_processes_than_identities_are_refused(data, tmp_path):
+    crowd = Team()
+    crowd.size = 5
+    with pytest.raises(ReidError, match="5 processes for p = 4; expected at most one an identity"):
+        train(data, tmp_path / "run", p=4, team=crowd, **SMALL)
+    assert not (tmp_path / "run").exists()
+
+
+def test_other_commands_run_in_one_process(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert "expected train or evaluate" in failed(capsys, "demo", "--out", tmp_path / "demo")
+    assert not (tmp_path / "demo").exists()
+
+
+def started(
+    *arguments: str | Path,  # of `reid-course`
+) -> subprocess.Popen[str]:
+    "A command in two processes, as a user starts it."
+    launch = "accelerate.commands.launch --multi_gpu --num_processes 2 --num_machines 1 --mixed_precision no"
+    more = f"--dynamo_backend no --main_process_port {free_port()} -m reid_course.cli"
+    command = [sys.executable, "-m", *f"{launch} {more}".split(), *map(str, arguments), "--device", "cpu"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo", "PYTHONUNBUFFERED": "1"}
+    return subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.long
+def test_evaluate_says_the_same(data, alone, capsys):
+    arguments = ["evaluate", alone, "--data", data]
+    job = started(*arguments)
+    try:
+        output, errors = job.communicate(timeout=400)
+    finally:
+        if job.poll() is None:
+            os.killpg(job.pid, signal.SIGKILL)
+    assert job.returncode == 0 and "Traceback" not in errors, errors
+    assert main([str(x) for x in arguments]) == 0
+    assert output == capsys.readouterr().out and "queries against" in output
+
+
+def workers(out: Path) -> dict[int, int]:
+    "Rank -> process id of those that train into a folder."
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (folder / "cmdline").read_bytes().decode().split("\0")
+            place = dict(x.split("=", 1) for x in (folder / "environ").read_text().split("\0") if "=" in x)
+        except OSError:
+            continue
+        if str(out) in line and "RANK" in place:
+            found[int(place["RANK"])] = int(folder.name)
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds the process to kill in /proc")
+def test_rank_that_dies_ends_the_job_and_the_run_goes_on(data, tmp_path):
+    out = tmp_path / "run"
+    options = "--weights none --size 64 32 --strides imagenet --p 4 --seed 7 --epochs 500"
+    job = started("train", "--data", data, "--out", out, *options.split())
+    try:
+        end = time.monotonic() + 400
+        while not (out / "log.csv").exists() and job.poll() is None and time.monotonic() < end:
+            time.sleep(0.2)
+        ranks = workers(out)
+        assert sorted(ranks) == [0, 1], ranks if job.poll() is None else job.communicate()
+        os.kill(ranks[1], signal.SIGKILL)
+        began = time.monotonic()
+        output, errors = job.communicate(timeout=60)  # within a minute
+        seconds = time.monotonic() - began
+    finally:
+        if job.poll() is None:
+            os.killpg(job.pid, signal.SIGKILL)
+            job.wait()
+    print(f"the job ended {seconds:.1f} s after its second process was killed")
+    assert job.returncode != 0 and "SIGKILL" in errors, errors
+    assert not workers(out)
+    assert len(re.findall(r"epoch +1 ", output)) == 1, output  # only the first process speaks
+    assert not list(out.glob(".*.part"))
+    done = pd.read_csv(out / "log.csv")
+    settings = {"weights": None, "size": (64, 32), "strides": "imagenet", "p": 4, "seed": 7, "epochs": 500}
+
+    def enough(row: dict[str, float]) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):  # one process goes on where two have stopped
+        train(load_dataset(data), out, resume=True, device="cpu", after_epoch=enough, **settings)
+    again = pd.read_csv(out / "log.csv")
+    assert len(again) in (len(done) + 1, len(done) + 2)  # a checkpoint may be one epoch ahead of its log
+    pd.testing.assert_frame_equal(again[: len(done)], done)
