@@ -1,15 +1,11 @@
 """Several processes train, look and judge as one process does."""
 
-import multiprocessing
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
-import traceback
-from collections.abc import Callable
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -17,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import torch
+from several import SMALL, free_port, frozen, together
 from support import failed
-from torch import Tensor, nn
+from torch import Tensor
 
 from reid_course.cli import main
 from reid_course.core import ALONE, ReidError, Team
-from reid_course.data import ATTRIBUTES, NAMES, load_dataset
+from reid_course.data import load_dataset
 from reid_course.distributed import Processes, launched
 from reid_course.images import Images
 from reid_course.learning import Config, State
@@ -35,89 +31,6 @@ from reid_course.training import score, train
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes are forked, and killed, as on POSIX")
 NUMBERS = [2, pytest.param(4, marks=pytest.mark.long)]
-SMALL = {"size": (64, 32), "weights": None, "strides": "imagenet", "precision": "fp32"}
-
-
-# Processes, started as a launcher does
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
-def _one(work: Callable[[], object], folder: Path, rank: int, size: int, port: int) -> None:
-    "What each process does: tell the library where it is, work, leave the result."
-    place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": size, "MASTER_PORT": port}
-    os.environ |= {name: str(value) for name, value in place.items()} | {"MASTER_ADDR": "127.0.0.1"}
-    torch.set_num_threads(1)
-    try:
-        torch.save(work(), folder / f"{rank}.pt")
-    except Exception:
-        (folder / f"{rank}.txt").write_text(traceback.format_exc())
-        raise
-
-
-def together(
-    work: Callable[[], object],  # a function of this module, or a partial of one
-    size: int,  # processes
-    folder: Path,  # for what they leave; made here
-    seconds: float = 300,  # after these they are ended
-) -> list[object]:  # what each returned, or the text of its error
-    "Run a piece of work in several processes at once; none of them is left when this returns."
-    folder.mkdir()
-    context = multiprocessing.get_context("forkserver")  # a fork of this process may not use autograd again
-    context.set_forkserver_preload(["accelerate", "reid_course.training", "reid_course.distributed"])
-    arguments = [(work, folder, rank, size, free_port()) for rank in range(size)]
-    port = arguments[0][-1]
-    processes = [context.Process(target=_one, args=(*a[:-1], port)) for a in arguments]
-    try:
-        for process in processes:
-            process.start()
-        end = time.monotonic() + seconds
-        for process in processes:
-            process.join(max(0, end - time.monotonic()))
-    finally:
-        for process in processes:
-            process.kill()
-            process.join()
-    found = []
-    for rank in range(size):
-        left, error = folder / f"{rank}.pt", folder / f"{rank}.txt"
-        text = error.read_text() if error.exists() else f"process {rank} left nothing"
-        found.append(torch.load(left, weights_only=False) if left.exists() else text)
-    return found
-
-
-class Frozen(Team):
-    "A team whose networks have frozen batch norms; it notes what it is asked to look at."
-
-    def wrap(self, losses: Callable, *modules: nn.Module) -> Callable:
-        for norm in modules[0].modules():
-            if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):
-                norm.eval()
-                norm.train = lambda mode=True, norm=norm: norm
-        look, self.batches, self.shares, self.rows = super().wrap(losses, *modules), [], [], []
-
-        def noted(images: Tensor, targets: Tensor, pids: Tensor, labels: Tensor | None = None) -> tuple:
-            self.batches.append(pids.tolist())
-            return look(images, targets, pids, labels)
-
-        return noted
-
-    def gather(self, outputs: list[Tensor], shares: list[Tensor]) -> list[Tensor]:
-        self.shares.append([share.tolist() for share in shares])
-        self.rows.append(len(outputs[0]))
-        return super().gather(outputs, shares)
-
-
-class FrozenProcesses(Frozen, Processes):
-    "The same, for several."
-
-
-def frozen() -> Team:
-    return Frozen() if os.environ.get("WORLD_SIZE", "1") == "1" else FrozenProcesses("cpu")
 
 
 @pytest.fixture(scope="module")
@@ -125,93 +38,6 @@ def data(tmp_path_factory) -> Path:
     "Drawn people, eight pictures each."
     root = tmp_path_factory.mktemp("together") / "set"
     return make_minimarket(root, 24, size=(64, 32), images_per_identity=8, seed=2)
-
-
-# Gradients
-
-VARIANTS = {
-    "report": {},
-    "hard, junk, names": {
-        **{"model": "convhead", "junk": 0.3, "identity": 1.0, "neck": True, "balance": 0.5},
-        **{"mining": "hard", "form": "kendall"},
-    },
-    "attention, soft": {"model": "sa", "margin": "soft"},
-    "re-ID alone": {"tasks": "reid", "mining": "semihard"},
-}
-
-
-def batch(config: Config, people: pd.DataFrame) -> tuple[Tensor, ...]:
-    "Images of noise with labels; some are unknown, and nobody's hat is known at all."
-    chance = torch.Generator().manual_seed(1)
-    m = config.p * config.k
-    n = m + round(config.junk * m) + (config.junk > 0)  # no whole multiple of the processes
-    images = torch.randint(0, 256, (n, 64, 32, 3), dtype=torch.uint8, generator=chance)
-    targets = torch.stack([torch.randint(len(a.classes), (n,), generator=chance) for a in ATTRIBUTES], 1)
-    targets[: m // 2 - 1, 0] = targets[:, NAMES.index("hat")] = -1
-    pids = torch.tensor(people.pid.unique()[: config.p]).repeat_interleave(config.k)
-    if config.junk > 0:
-        targets[m:] = -1
-        targets = torch.cat([targets, (torch.arange(n) >= m).long()[:, None]], 1)
-    return images, targets, pids, torch.arange(config.p).repeat_interleave(config.k)
-
-
-def gradients(root: Path) -> dict[str, tuple[Tensor, dict[str, Tensor | None]]]:
-    "Losses and gradients of each variant on one batch."
-    people, found = load_dataset(root).train, {}
-    for name, options in VARIANTS.items():
-        config = Config(p=4, k=4, **SMALL | options)
-        state = State.new(config, torch.device("cpu"), people, frozen())
-        losses = state.look(*batch(config, people))
-        losses[-1].backward()
-        parameters = chain(state.model.named_parameters(), state.weighting.named_parameters())
-        found[name] = torch.stack(losses).detach(), {n: p.grad for n, p in parameters}
-    return found
-
-
-def apart(
-    found: dict[str, Tensor | None], right: dict[str, Tensor | None]
-) -> tuple[float, float]:  # the largest difference of two numbers; the length of the difference, relative
-    "How far two gradients are apart."
-    assert [n for n in found if found[n] is None] == [n for n in right if right[n] is None]
-    pairs = [(found[name], right[name]) for name in right if right[name] is not None]
-    x, y = (torch.cat([tensor.flatten() for tensor in side]).double() for side in zip(*pairs, strict=True))
-    return (x - y).abs().max().item(), ((x - y).norm() / y.norm()).item()
-
-
-@pytest.mark.parametrize("size", NUMBERS)
-def test_gradients_are_those_of_one_process(size, data, tmp_path):
-    alone = gradients(data)
-    for found in together(partial(gradients, data), size, tmp_path / "left"):
-        assert isinstance(found, dict), found
-        for name, (losses, right) in alone.items():
-            assert torch.allclose(found[name][0], losses, rtol=1e-5), name
-            assert max(apart(found[name][1], right)) <= 1e-5, name
-        assert found["hard, junk, names"][1]["heads.classify.8.weight"] is None  # the hat: known of nobody
-
-
-class Numbers(FrozenProcesses):
-    "What the others send is numbers only: the classic mistake."
-
-    def gather(self, outputs: list[Tensor], shares: list[Tensor]) -> list[Tensor]:
-        everybody = super().gather([x.detach() for x in outputs], shares)
-        mine = shares[self.rank]
-        return [x.index_copy(0, mine, own) for x, own in zip(everybody, outputs, strict=True)]
-
-
-def mistaken(root: Path) -> dict[str, Tensor | None]:
-    "The gradients of the report's variant, gathered as numbers."
-    people, config = load_dataset(root).train, Config(p=4, k=4, **SMALL)
-    state = State.new(config, torch.device("cpu"), people, Numbers("cpu"))
-    state.look(*batch(config, people))[-1].backward()
-    return {name: p.grad for name, p in state.model.named_parameters()}
-
-
-def test_gathering_numbers_would_be_seen(data, tmp_path):
-    right = gradients(data)["report"][1]
-    (found, _) = together(partial(mistaken, data), 2, tmp_path / "left")
-    right = {name: right[name] for name in found}
-    assert apart(found, right)[1] > 0.4
-    assert apart({name: 2 * x for name, x in found.items()}, right)[1] <= 1e-5  # it was half
 
 
 # A training

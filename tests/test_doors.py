@@ -45,15 +45,24 @@ DOORS: dict[str, list[Wrong]] = {
         (lambda: split_identities(FRAME.drop(columns="pid")), "no column ['pid']; expected"),
     ],
     "most_frequent_class_accuracy": [
-        (lambda: most_frequent_class_accuracy(FRAME.drop(columns="hat"), FRAME), "no column ['hat']; expected"),
-        (lambda: most_frequent_class_accuracy(FRAME, FRAME.drop(columns="age")), "no column ['age']; expected"),
+        (
+            lambda: most_frequent_class_accuracy(FRAME.drop(columns="hat"), FRAME),
+            "no column ['hat']; expected",
+        ),
+        (
+            lambda: most_frequent_class_accuracy(FRAME, FRAME.drop(columns="age")),
+            "no column ['age']; expected",
+        ),
     ],
     "resnet_backbone": [
         (lambda: resnet_backbone(19), "depth 19 is unknown; expected one of"),
         (lambda: resnet_backbone(strides="wide"), "strides 'wide' are unknown; expected"),
         (lambda: resnet_backbone(pooling="max"), "pooling 'max' is unknown; expected"),
         (lambda: resnet_backbone(weights=NOWHERE), "no-such-place"),
-        (lambda: resnet_backbone()(torch.zeros(2, 64, 32, 3)), "images has shape (2, 64, 32, 3); expected (n, 3,"),
+        (
+            lambda: resnet_backbone()(torch.zeros(2, 64, 32, 3)),
+            "images has shape (2, 64, 32, 3); expected (n, 3,",
+        ),
     ],
     "DenseHeads": [
         (lambda: DenseHeads()({"v": torch.zeros(2, 9)}), "v has shape (2, 9); expected (n, 512)"),
@@ -61,7 +70,10 @@ DOORS: dict[str, list[Wrong]] = {
     ],
     "ConvHeads": [
         (lambda: ConvHeads(128)(MAPS), "layer3 has shape (2, 256, 8, 4); expected (n, 128, h, w)"),
-        (lambda: ConvHeads(layer="layer9")(MAPS), "no 'layer9' among the features; expected one of v, layer3"),
+        (
+            lambda: ConvHeads(layer="layer9")(MAPS),
+            "no 'layer9' among the features; expected one of v, layer3",
+        ),
         (lambda: ConvHeads(kernel=2), "kernel is 2; expected an odd number"),
     ],
     "EmbeddingHead": [
@@ -89,10 +101,16 @@ DOORS: dict[str, list[Wrong]] = {
     ],
     "UncertaintyWeighting": [
         (lambda: UncertaintyWeighting("gal"), "form 'gal' is unknown; expected"),
-        (lambda: UncertaintyWeighting()(torch.ones(2), torch.ones(())), "loss_ar has shape (2,); expected ()"),
+        (
+            lambda: UncertaintyWeighting()(torch.ones(2), torch.ones(())),
+            "loss_ar has shape (2,); expected ()",
+        ),
     ],
     "attribute_accuracy": [
-        (lambda: attribute_accuracy(np.zeros((2, 12), int), np.zeros((3, 12), int)), "2 predictions for 3 targets"),
+        (
+            lambda: attribute_accuracy(np.zeros((2, 12), int), np.zeros((3, 12), int)),
+            "2 predictions for 3 targets",
+        ),
         (lambda: attribute_accuracy(np.zeros((2, 11), int), np.zeros((2, 11), int)), "(2, 11)"),
         (lambda: attribute_accuracy(np.full((2, 12), 99), np.zeros((2, 12), int)), "99"),
     ],
@@ -154,7 +172,9 @@ def written(**options: object) -> Path:
 CASES = [(name, *case) for name, cases in DOORS.items() for case in cases]
 
 
-@pytest.mark.parametrize(("name", "call", "said"), CASES, ids=[f"{n}-{i}" for i, (n, _, _) in enumerate(CASES)])
+@pytest.mark.parametrize(
+    ("name", "call", "said"), CASES, ids=[f"{n}-{i}" for i, (n, _, _) in enumerate(CASES)]
+)
 def test_wrong_values_are_refused_in_one_line(name, call, said):
     with pytest.raises(ReidError) as caught:
         call()
