@@ -32,13 +32,10 @@ def cells(
     flags = set(get_config().tst_flags.split()) | {"eval: false"}
     for cell in nbformat.read(notebook, as_version=4).cells:
         directives = re.findall(r"^#\|\s*(.+?)\s*$", cell.source, re.M)
-        if (
-            cell.cell_type != "code"
-            or flags & set(directives)
-            or re.search(r"nbdev_export\(|find_spec", cell.source)
-        ):
-            continue
         exported = any(directive in ("export", "exports", "exporti") for directive in directives)
+        passed_over = flags & set(directives) or re.search(r"nbdev_export\(|find_spec", cell.source)
+        if cell.cell_type != "code" or (passed_over and not exported):
+            continue
         yield cell.source, public(cell.source) if exported else []
 
 

@@ -158,6 +158,26 @@ def operated(cut: Callable, always: bool = False) -> Callable:
     return lambda g, h: sum(cut(g, h)) if always or g @ h < 0 else g + h
 
 
+def in_parts(best: Callable, counted: bool) -> Callable:
+    "A search through parts that takes from each what `best` says, and counts positions through all or in each."
+
+    def search(query: np.ndarray, parts: list[np.ndarray], k: int) -> np.ndarray:
+        starts = np.cumsum([0, *map(len, parts)]) if counted else [0] * len(parts)
+        found = []
+        for start, part in zip(starts, parts, strict=False):
+            distances = np.linalg.norm(part - query, axis=1)
+            found += [(distances[i], start + i) for i in best(distances, k)]
+        return np.array([i for _, i in sorted(found, key=lambda pair: pair[0])[:k]])
+
+    return search
+
+
+def later_first(query: np.ndarray, parts: list[np.ndarray], k: int) -> np.ndarray:
+    "The nearest of a gallery in parts, of equals the later one first."
+    distances = np.linalg.norm(np.concatenate(parts) - query, axis=1)
+    return np.lexsort((-np.arange(len(distances)), distances))[:k]
+
+
 WRONG: dict[str, list[tuple[Callable, str]]] = {
     "01": [
         (lambda p, c, n: f"{p}_c{c}_{n}.jpg", "gave '2_c1"),
@@ -256,6 +276,11 @@ WRONG: dict[str, list[tuple[Callable, str]]] = {
             ),
             "nearest",
         ),
+    ],
+    "18": [
+        (in_parts(lambda d, k: d.argsort(kind="stable")[:1], True), "must hand over k"),
+        (in_parts(lambda d, k: d.argsort(kind="stable")[:k], False), "count through all parts"),
+        (later_first, "two equally near"),
     ],
     "16": [
         (lists(lambda text: text.split(",")), "without spaces"),
