@@ -21,6 +21,12 @@ from nbdev.config import get_config
 from site_files import SITE, finish_site
 
 PAGES = ROOT / "_proc"
+OTHER_SENSE = {  # where a word of the glossary means something else
+    **{"01b_people": {"head"}, "01c_pedestrians": {"head"}, "06_attention": {"query"}},
+    **{"09_uncertainty": {"positive", "negative"}, "09a_accuracy": {"negative", "head"}},
+    **{"10_metrics": {"negative"}, "10a_choosing": {"positive"}, "15_distractors": {"margin"}},
+    **{"16_submission": {"positive"}, "18a_explorer": {"positive"}},
+}
 LEFT_OUT = "add_show_docs,exec_show_docs,add_fold,mv_exports,add_links"  # the reference has pages of its own
 
 
@@ -111,7 +117,7 @@ def write_page(
     page = nbformat.read(path, as_version=4)
     original = (ROOT / "nbs" / path.name).read_text(encoding="utf-8")
     module = re.search(r'"#\| *default_exp (\w+)"', original)
-    left = dict(terms)
+    left = {term: at for term, at in terms.items() if term not in OTHER_SENSE.get(path.stem, ())}
     for cell in page.cells:
         if cell.cell_type == "markdown":
             inner = r"(?<=\])\(([\w.]*#)([^)]+)\)"
@@ -143,7 +149,9 @@ def write_sidebar() -> None:
     def entry(name: str) -> dict[str, str]:
         path = ROOT / "nbs" / name
         return {
-            "text": "Front page" if name == "index.ipynb" else f"{heading(path)} · {minutes(path)}",
+            "text": "Front page"
+            if name == "index.ipynb"
+            else f"{heading(path)} · {minutes(path)}".replace(" min", "\u00a0min"),
             "href": name,
         }
 
@@ -172,6 +180,10 @@ def write_reference() -> None:
     }
     file.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     smalldocs("api", "build", "--dir", PAGES)
+    config["smalldocs"] = {"linkify": True}  # else rendering would write the pages again
+    file.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    for path in (PAGES / "reference").glob("*.qmd"):
+        path.write_text(readable(path.read_text(encoding="utf-8")), encoding="utf-8")
     rows = []
     for path in sorted((PAGES / "reference").glob("*.qmd")):
         module = ast.parse((ROOT / "reid_course" / f"{path.stem}.py").read_text(encoding="utf-8"))
@@ -180,6 +192,28 @@ def write_reference() -> None:
         "---\ntitle: Reference\n---\n\nOne module per lesson.\n\n| module | what it gives |\n| --- | --- |\n"
     )
     (PAGES / "reference" / "index.qmd").write_text(text + "\n".join(rows) + "\n", encoding="utf-8")
+
+
+def readable(
+    text: str,  # a page of the reference
+) -> str:  # the same
+    "Names as the source has them, a parameter a line where a line would be too long, and no word lost as a tag."
+    text = re.sub(r"_Buffer\b.*?_NestedSequence\[complex [^\]]*\]", "ArrayLike", text)
+    text = text.replace("<reid_course.core.Team object>", "ALONE")
+    text = re.sub(
+        r"^(\|.*)$", lambda row: re.sub(r"(?<![`\w])(\w+)<(\w+)>", r"\1&lt;\2&gt;", row[1]), text, flags=re.M
+    )
+    return re.sub(r"(?<=^```python\n)(.{100,})$", lambda line: one_a_line(line[1]), text, flags=re.M)
+
+
+def one_a_line(
+    signature: str,  # "name(a: int, b: dict[str, int] = {}) -> float"
+) -> str:
+    "Its parameters below each other."
+    name, rest = signature.split("(", 1)
+    inner, end = rest.rsplit(")", 1) if "->" not in rest else re.match(r"(.*)\)( -> .*)$", rest).groups()
+    parts = re.split(r", (?=\*{0,2}\w+(?::|$)|\*,)", inner)  # a comma inside a type is followed by no colon
+    return f"{name}(\n" + "".join(f"    {part},\n" for part in parts) + f"){end}"
 
 
 def smalldocs(*arguments: str | Path) -> None:

@@ -22,12 +22,17 @@ KATEX_SHA512 = "XCHRdUw4lf3SKBaJe4EvgqIuWwkPSo9XoeO8GjQW94Bp7TWv9hNhzZjZ+OH9yf1U
 INVERTED = (
     np.array([[-1, 2, 2], [2, -1, 2], [2, 2, -1]]) / 3
 )  # hue turned by half a circle: undoes what inverting does
+PLAIN = 2  # colours that fill most of an area which is ink, not a picture
 # what is wider than the page scrolls, and the keyboard must reach it; what fits needs no stop
 SCROLL = """
 const reach = () => document.querySelectorAll("pre, p, figure, .wide, .sd-table, .math.display").forEach((e) => {
   if (e.scrollWidth > e.clientWidth) e.tabIndex = 0; else e.removeAttribute("tabindex"); });
 addEventListener("load", reach); addEventListener("resize", reach);
 """
+
+
+SHORT = 30  # characters of code that stay on one line
+UNITS = re.compile(r"(?<=[\d)]) (?=(%|min|ms|s|KiB|MiB|GiB|MB|GB)\b|%|×)|(?<=×) (?=\d)")
 
 
 def add_katex() -> None:
@@ -65,7 +70,15 @@ def on_dark(
     inked = (colour < 0.98).any(2)
     thick = ndimage.grey_opening(inked.astype(np.uint8), (9, 9))  # pictures, bars, filled areas
     solid = ndimage.binary_fill_holes(thick)
-    turned = np.clip((1 - colour) @ INVERTED.T, 0, 1)
+    areas, _ = ndimage.label(solid)
+    tones = (colour @ [225, 15, 1] * 15).astype(int)  # one number for each colour, coarsely
+    for area, where in enumerate(ndimage.find_objects(areas), 1):
+        inside = areas[where] == area
+        counts = np.sort(np.bincount(tones[where][inside]))
+        if counts[-PLAIN:].sum() > 0.85 * counts.sum():  # bars and markers are ink
+            solid[where] &= ~inside
+    # lighter than the mirror image: the paper of a dark page is not black
+    turned = np.clip((1 - colour) @ INVERTED.T, 0, 1) ** 0.75
     alpha = turned.max(2)
     light = turned / np.maximum(alpha, 1e-6)[..., None]
     rgba = np.where(solid[..., None], np.dstack([colour, np.ones_like(alpha)]), np.dstack([light, alpha]))
@@ -90,6 +103,20 @@ def add_dark_figures(
         image.insert_after(dark)
 
 
+def make_readable(
+    page: BeautifulSoup,
+) -> None:
+    "No style of a table's own, short code in one piece, no number parted from its unit."
+    for style in page.body.find_all("style", string=re.compile("dataframe")):
+        style.decompose()
+    for code in page.body.find_all("code"):
+        if not code.find_parent("pre") and len(code.get_text()) <= SHORT:
+            code["class"] = [*code.get("class", []), "short"]
+    for text in page.body.find_all(string=UNITS):
+        if not text.find_parent(["pre", "code", "script", "style"]):
+            text.replace_with(re.sub(UNITS, "\u00a0", text))
+
+
 def make_scrollable(
     page: BeautifulSoup,
 ) -> None:
@@ -111,6 +138,7 @@ def finish(
         re.sub(r"https://[^\"]+/npm/katex@[\d.]+/dist", f"{libs}/katex", text), "html.parser"
     )
     add_dark_figures(page)
+    make_readable(page)
     make_scrollable(page)
     path.write_text(str(page), encoding="utf-8")
 

@@ -1,0 +1,72 @@
+"""Would the tests notice? python tools/mutants.py [PATTERN…], with mutmut's patterns ("reid_course.split*")
+
+mutmut changes one thing at a time (a sign, a bound, a default) in the modules that pyproject.toml names, and runs their
+tests. Nine changes in ten must be noticed in every module; the others stand in tests/survivors.txt, with reasons.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+SURVIVORS = ROOT / "tests" / "survivors.txt"
+LEAST = 0.9
+NOTICED = {"killed", "timeout", "segfault"}  # a loop without end is noticed by whoever waits for it
+
+
+def mutmut(*arguments: str) -> str:
+    "Output of a mutmut command."
+    quiet = os.environ | {"TQDM_DISABLE": "1", "OMP_NUM_THREADS": "1"}
+    command = [Path(sys.executable).with_name("mutmut"), *arguments]
+    return subprocess.run(command, cwd=ROOT, env=quiet, text=True, capture_output=True, check=True).stdout
+
+
+def verdicts(
+    listing: str,  # of `mutmut results --all true`
+) -> dict[str, str]:  # mutant -> "killed", "survived", …
+    "What became of each change that was tried."
+    found = dict(re.findall(r"^\s*(reid_course\.\S+): (.+)$", listing, re.M))
+    return {mutant: verdict for mutant, verdict in found.items() if verdict != "not checked"}
+
+
+def described(
+    mutant: str,  # "reid_course.split.x_name__mutmut_1"
+    difference: str,  # of `mutmut show`
+) -> str:  # "split | - the line as it is | + as it was changed"
+    "A change in words that stay true when others are added."
+    lines = [line for line in difference.splitlines() if re.match(r"[-+](?![-+])", line)]
+    return " | ".join([mutant.split(".")[1], *(f"{line[0]} {line[1:].strip()}" for line in lines)])
+
+
+def faults(
+    found: dict[str, str],  # of `verdicts`
+    survivors: list[str],  # of `described`
+    explained: list[str],  # lines of the file: a description, and after " || " the reason
+) -> list[str]:
+    "What falls short: modules with too many survivors, survivors without a reason."
+    all_of, noticed = Counter(), Counter()
+    for mutant, verdict in found.items():
+        module = mutant.split(".")[1]
+        all_of[module] += 1
+        noticed[module] += verdict in NOTICED
+    weak = [
+        f"{module}: {noticed[module]} of {n} changes noticed; expected {LEAST:.0%}"
+        for module, n in all_of.items()
+        if noticed[module] < LEAST * n
+    ]
+    reasons = {line.partition(" || ")[0] for line in explained}
+    return weak + [f"not noticed, not explained: {s}" for s in survivors if s not in reasons]
+
+
+if __name__ == "__main__":
+    mutmut("run", *sys.argv[1:])
+    results = verdicts(mutmut("results", "--all", "true"))
+    alive = [described(m, mutmut("show", m)) for m, verdict in results.items() if verdict not in NOTICED]
+    lines = SURVIVORS.read_text(encoding="utf-8").splitlines() if SURVIVORS.exists() else []
+    for module, n in Counter(m.split(".")[1] for m in results).items():
+        left = sum(line.startswith(f"{module} |") for line in alive)
+        print(f"{module}: {n - left} of {n} changes noticed ({(n - left) / n:.1%})")
+    sys.exit("\n".join(faults(results, alive, lines)) or 0)
