@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PIP_CONSTRAINT := constraints.txt
 export PIP_BUILD_CONSTRAINT := constraints.txt
 
-.PHONY: help install course test test-all fuzz lab docs docs-serve screenshots bench export lessons bands students format constraints clean
+.PHONY: help install course test test-all fuzz coverage mutants lab docs docs-serve screenshots bench export lessons bands students format constraints clean
 
 help:  ## list the targets (what `make` alone does)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s%s\n", $$1, $$2}' Makefile
@@ -28,6 +28,16 @@ test-all: install  ## the same and the long tests
 
 fuzz: install  ## ten thousand damaged and invented inputs, new ones each time
 	REID_FUZZ=950 $(BIN)/pytest tests/test_fuzz.py
+
+coverage: install  ## which branches of the package no test reaches; half an hour
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n logical --dist worksteal
+	$(BIN)/coverage combine -q
+	$(BIN)/coverage report --show-missing --skip-covered
+	$(BIN)/python tools/unreached.py
+
+mutants: install  ## which mistakes in metrics, losses, sampler and split no test would notice; half an hour
+	$(BIN)/python tools/mutants.py
 
 lab: install  ## the lessons in JupyterLab, from the start
 	$(BIN)/jupyter lab nbs/start.ipynb

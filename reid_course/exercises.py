@@ -306,7 +306,9 @@ def expected(
         require(name in bands, f"{file} has no band {name!r} of lesson {lesson}; make it with: make bands")
         mean, around = bands[name]["mean"], bands[name]["band"]
         inside = "✓ inside" if abs(value - mean) <= around else "✗ outside"
-        print(f"{name:<{width}}  {value:8.3f}   expected {mean:.3f} ± {around:.3f}   {inside}")
+        digits = 3 if around < 0.1 else 2 if around < 1 else 1 if around < 10 else 0
+        numbers = (f"{x:.{digits}f}" for x in (value, mean, around))
+        print(f"{name:<{width}}  " + "{:>7}   expected {:>7} ± {:<5}   ".format(*numbers) + inside)
 
 
 def band(

@@ -250,7 +250,7 @@ def figure_ranked_lists(
             if pid is not None:
                 right = image.pid == pid
                 mark, colour = ("✓ ", PALETTE["right"]) if right else ("✗ ", PALETTE["wrong"])
-                line = "solid" if right else (0, (2, 1))
+                line = "solid" if right else (0, (3, 2))
             _picture(axis, image.path, f"{mark}{image.get('distance', image.get('score')):.2f}", colour, line)
     return figure
 
@@ -261,7 +261,8 @@ def _picture(axis: "Axes", path: str | Path, title: str, colour: str, line: str 
     axis.set(xticks=[], yticks=[])
     axis.set_title(title, color=colour, fontsize=9)
     for spine in axis.spines.values():
-        spine.set(color=colour, linewidth=3, linestyle=line)
+        ends = "projecting" if line == "solid" else "butt"  # the corners closed, the gaps open
+        spine.set(color=colour, linewidth=3, linestyle=line, capstyle=ends)
 
 # %% ../nbs/14_retrieval.ipynb #c986a4f2
 def figure_sorted_distances(

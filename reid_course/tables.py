@@ -134,7 +134,8 @@ def overview(
         rows.append(
             {"method": MODELS.get(variant, variant), "seeds": str(len(own))} | dict(spread(own, columns))
         )
-    return pd.DataFrame(rows, columns=["method", "seeds", *columns]).replace("nan ± nan", "–").fillna("–")
+    table = pd.DataFrame(rows, columns=["method", "seeds", *columns])
+    return table.replace(["nan ± nan", "nan"], "–").fillna("–")
 
 
 def gain(

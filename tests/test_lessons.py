@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
-from lessons import MARK, is_fresh, mark, opened, opening
+from lessons import MARK, is_fresh, lasting, mark, opened, opening
 from students import make_students
 from support import NOTEBOOKS, ROOT, run
 
@@ -286,3 +286,14 @@ def test_bands_are_of_several_seeds():
 
 def test_every_exercise_stands_in_its_lesson():
     assert called("check") == set(CHECKS)
+
+
+def test_echo_of_a_docstring_is_not_stored():
+    echo, widget = (
+        {"output_type": "execute_result"},
+        {"data": {"application/vnd.jupyter.widget-view+json": 1}},
+    )
+    install = "if x:\n    !git clone\n    %cd y\n"
+    assert lasting([echo, widget], f'{install}SIZE = 3\n"How large."') == []
+    assert lasting([echo, widget], f'{install}"a, b".split()') == [echo]
+    assert lasting([{"output_type": "stream"}], "x = 1") == [{"output_type": "stream"}]

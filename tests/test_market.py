@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 
 from reid_course.data import load_dataset
-from reid_course.images import check_dataset
+from reid_course.export import disagreement
+from reid_course.images import Images, check_dataset
+from reid_course.model import load_model
 from reid_course.split import most_frequent_class_accuracy, split_identities
 
 ROOT = os.environ.get("REID_MARKET")
@@ -50,6 +52,11 @@ def test_every_command_runs_to_its_end(tmp_path: Path):
     image = load_dataset(ROOT).query.path[0]
     assert "gender" in call("predict", run, image)
     assert "distance" in call("search", run, "--data", ROOT, "--query", image, "--where", "hat=no")
+    photographs = Images(load_dataset(ROOT).query.path[:64], (128, 64))[:]
+    call("export", run, tmp_path / "model.onnx")
+    network = load_model(run)
+    network.precision = "fp32"  # as the file is
+    assert disagreement(network, tmp_path / "model.onnx", photographs) < 1e-3
     call("submit", run, "--data", ROOT, "--out", out)
     assert len(pd.read_csv(out / "classification_test.csv")) == 19679
     assert len((out / "reid_test.txt").read_text().splitlines()) == 2248

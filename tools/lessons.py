@@ -134,10 +134,18 @@ def passed_over(
 
 
 def lasting(
-    outputs: list[dict],
-) -> list[dict]:  # without sliders and the like, which end with their kernel
+    outputs: list[dict],  # of a cell
+    source: str = "",  # its code
+) -> list[dict]:  # without sliders and the like, which end with their kernel, and without a docstring's echo
     "What of a cell's outputs can be stored."
-    return [o for o in outputs if "application/vnd.jupyter.widget-view+json" not in o.get("data", {})]
+    last = ast.parse(re.sub(r"^(\s*)[%!].*", r"\1pass", source, flags=re.M)).body[-1:]
+    echoed = last and isinstance(last[0], ast.Expr) and isinstance(getattr(last[0].value, "value", None), str)
+    return [
+        o
+        for o in outputs
+        if "application/vnd.jupyter.widget-view+json" not in o.get("data", {})
+        and not (echoed and o.get("output_type") == "execute_result")
+    ]
 
 
 def execute(
@@ -158,7 +166,10 @@ def execute(
     seconds = time.process_time() - start
     for cell, ran in zip(lesson.cells, copy.cells, strict=True):
         if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = nbformat.from_dict(lasting(ran.get("outputs", []))), None
+            cell.outputs, cell.execution_count = (
+                nbformat.from_dict(lasting(ran.get("outputs", []), cell.source)),
+                None,
+            )
     nbformat.write(lesson, path)
     lesson = nbformat.read(path, as_version=4)  # the marks are of what stands in the file
     lesson.metadata[MARK] = mark(lesson) | {"seconds": round(seconds, 1)}

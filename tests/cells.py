@@ -1,0 +1,62 @@
+"""What `make mutants` runs beside the modules' own tests: the test cells of their lessons, on the shipped module."""
+
+import ast
+import importlib
+import re
+from pathlib import Path
+
+import matplotlib
+import pytest
+from replaced import cells, execute
+
+NOTEBOOKS = Path(__file__).parent.parent / "nbs"
+LESSONS = {
+    "split": "03_split",
+    "sampling": "07_sampling",
+    "triplet": "08_triplet",
+    "uncertainty": "09_uncertainty",
+    "metrics": "10_metrics",
+    "submission": "16_submission",
+}
+
+
+def names(
+    source: str,  # of a cell
+    context: type[ast.expr_context],  # ast.Load: what it reads; ast.Store: what it makes
+) -> set[str]:
+    "The names in a cell, those of imports and definitions too."
+    tree = ast.parse(source)
+    found = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, context)}
+    if context is ast.Store:
+        found |= {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef)} | {
+            (a.asname or a.name).split(".")[0]
+            for n in ast.walk(tree)
+            if isinstance(n, ast.Import | ast.ImportFrom)
+            for a in n.names
+        }
+    return found
+
+
+def needed(
+    sources: list[str],  # of cells, in order
+) -> list[str]:  # the cells that test something, and those that make what they read
+    "A lesson without its figures and experiments."
+    kept: list[str] = []
+    wanted: set[str] = set()
+    for source in reversed(sources):
+        if re.search(r"^(test_\w+\(|assert )", source, re.M) or names(source, ast.Store) & wanted:
+            kept.insert(0, source)
+            wanted |= names(source, ast.Load)
+    return kept
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_cells_hold(name: str, monkeypatch: pytest.MonkeyPatch):
+    matplotlib.use("Agg")
+    monkeypatch.chdir(NOTEBOOKS)
+    module = vars(importlib.import_module(f"reid_course.{name}"))
+    space = {"__name__": "lesson", "display": print} | {n: v for n, v in module.items() if n[:2] != "__"}
+    todo = list(cells(NOTEBOOKS / f"{LESSONS[name]}.ipynb"))
+    last = max(i for i, (_, exported) in enumerate(todo) if exported)
+    own = [s for s, _ in todo[: last + 2] if not re.search(r"^#\|\s*exports?i?\s*$", s, re.M)]
+    execute(needed(own), space)
