@@ -37,7 +37,7 @@ coverage: install  ## which branches of the package no test reaches; half an hou
 	$(BIN)/python tools/unreached.py
 
 mutants: install  ## which mistakes in metrics, losses, sampler and split no test would notice; half an hour
-	$(BIN)/python tools/mutants.py
+	$(BIN)/python tools/survivors.py
 
 lab: install  ## the lessons in JupyterLab, from the start
 	$(BIN)/jupyter lab nbs/start.ipynb

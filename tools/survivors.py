@@ -1,4 +1,4 @@
-"""Would the tests notice? python tools/mutants.py [PATTERN…], with mutmut's patterns ("reid_course.split*")
+"""Would the tests notice? python tools/survivors.py [PATTERN…], with mutmut's patterns ("reid_course.split*")
 
 mutmut changes one thing at a time (a sign, a bound, a default) in the modules that pyproject.toml names, and runs their
 tests. Nine changes in ten must be noticed in every module; the others stand in tests/survivors.txt, with reasons.
