@@ -67,8 +67,7 @@ def test_outputs_hold_no_machine_and_no_warning(path):
 
 def test_the_course_runs_in_a_quarter_of_an_hour():
     seconds = {path.stem: read(path).metadata[MARK]["seconds"] for path in LESSONS}
-    spread = 1.3  # the stored seconds were measured beside other work, which costs up to a third
-    assert max(seconds.values()) <= spread * 90 and sum(seconds.values()) <= spread * 15 * 60, seconds
+    assert max(seconds.values()) <= 90 and sum(seconds.values()) <= 15 * 60, seconds
 
 
 def test_mark_follows_code_package_data_and_outputs():
