@@ -18,9 +18,8 @@ LESSONS = {
     "metrics": "10_metrics",
     "submission": "16_submission",
 }
-PASSED_OVER = re.compile(
-    r"^#\|\s*exports?i?\s*$|\b(run|train|measure)\(", re.M
-)  # what is tested, and trainings
+# what is tested, and trainings
+PASSED_OVER = re.compile(r"^#\|\s*exports?i?\s*$|\b(run|train|measure)\(", re.M)
 
 
 def names(

@@ -25,7 +25,8 @@ INVERTED = (
 PLAIN = 2  # colours that fill most of an area which is ink, not a picture
 # what is wider than the page scrolls, and the keyboard must reach it; what fits needs no stop
 SCROLL = """
-const reach = () => document.querySelectorAll("pre, p, figure, .cell-output-display, .wide, .sd-table, .math.display").forEach((e) => {
+const frames = "pre, p, figure, .cell-output-display, .wide, .sd-table, .math.display";
+const reach = () => document.querySelectorAll(frames).forEach((e) => {
   if (e.scrollWidth > e.clientWidth) e.tabIndex = 0; else e.removeAttribute("tabindex"); });
 addEventListener("load", reach); addEventListener("resize", reach);
 """
