@@ -221,8 +221,9 @@ def main() -> None:
     if not options.only or options.only == "heads":
         results["heads"] = heads()
     if options.only == "gallery" or (options.big and not options.only):
-        results["gallery"] = gallery(1_000_000 if options.big else 50_000)
-    results["machine"] = machine()
+        results["gallery"] = gallery(1_000_000 if options.big else 50_000) | {"machine": machine()}
+    if not options.only:
+        results["machine"] = machine()
     save(results)
     subprocess.run([sys.executable, str(HERE / "table.py")], check=True)
 

@@ -101,14 +101,19 @@ def goals(figures: Figures) -> list[Goal]:
     ]
 
 
+def in_words(m: dict) -> str:
+    "A day and a machine."
+    fast = "AMX" if m["amx_bf16"] else "AVX512-BF16" if m["avx512_bf16"] else "no bf16 units"
+    where = f"{m['processor']}, {m['cores']} cores, {fast}, Python {m['python']}, torch {m['torch']}"
+    return f"{m['date']} ({where})"
+
+
 def introduction(m: dict) -> list[str]:
     "Where the figures come from and how to read them."
-    fast = "AMX" if m["amx_bf16"] else "AVX512-BF16" if m["avx512_bf16"] else "no bf16 units"
     return [
         "# Measured",
         "",
-        f"`make bench` wrote this page on {m['date']}: {m['processor']}, {m['cores']} cores, {fast}, "
-        f"Python {m['python']}, torch {m['torch']}.",
+        f"`make bench` measured this on {in_words(m)}; sections that were measured elsewhere say so.",
         "",
         "Seconds are CPU seconds of the best call in three processes, on one thread; the network's rows use two "
         "threads and tell the time that passed. MiB are what a call takes beyond its input, at its peak. *Spread* is "
@@ -160,7 +165,8 @@ def of_gallery(g: dict) -> list[str]:
         "",
         "Made people, 20 pictures each, whose embeddings lie together as a network's do (`bench/gallery.py` says how). "
         "All cores; seconds that passed, of the search in the middle. MiB are what a step takes at its peak beyond "
-        "what there was before; the searches are a process of their own.",
+        "what there was before; the searches are a process of their own."
+        + (f" Measured on {in_words(g['machine'])}." if "machine" in g else ""),
         "",
         "| | seconds | 99 of 100 within | recall@10 | extra MiB |",
         "| --- | --: | --: | --: | --: |",

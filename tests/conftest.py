@@ -55,3 +55,15 @@ def left_alone(nursery, small_set, tmp_path_factory):
         return out, nursery.seen, time.monotonic() - start
 
     return make
+
+
+# What several processes train on together
+
+
+@pytest.fixture(scope="session")
+def drawn_people(tmp_path_factory):
+    "Drawn people, eight pictures each."
+    from reid_course.minimarket import make_minimarket
+
+    root = tmp_path_factory.mktemp("together") / "set"
+    return make_minimarket(root, 24, size=(64, 32), images_per_identity=8, seed=2)

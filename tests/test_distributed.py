@@ -24,20 +24,12 @@ from reid_course.distributed import Processes, launched
 from reid_course.images import Images
 from reid_course.learning import Config, State
 from reid_course.metrics import Retrieval, evaluate_embeddings
-from reid_course.minimarket import make_minimarket
 from reid_course.sampling import PKBatchSampler
 from reid_course.split import split_identities
 from reid_course.training import score, train
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes are forked, and killed, as on POSIX")
 NUMBERS = [2, pytest.param(4, marks=pytest.mark.long)]
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory) -> Path:
-    "Drawn people, eight pictures each."
-    root = tmp_path_factory.mktemp("together") / "set"
-    return make_minimarket(root, 24, size=(64, 32), images_per_identity=8, seed=2)
 
 
 # A training
@@ -85,22 +77,24 @@ def trained(root: Path, out: Path, more: dict) -> dict:
 
 
 @pytest.fixture(scope="module")
-def alone(data, tmp_path_factory) -> Path:
+def alone(drawn_people, tmp_path_factory) -> Path:
     "The run of one process."
     out = tmp_path_factory.mktemp("alone") / "run"
-    work = partial(trained, data, out, {"ema": 0.9})
+    work = partial(trained, drawn_people, out, {"ema": 0.9})
     (found,) = together(work, 1, out.parent / "left")
     assert isinstance(found, dict), found
     return out
 
 
 @pytest.mark.parametrize("size", NUMBERS)
-def test_training_is_that_of_one_process(size, data, alone, tmp_path):
+def test_training_is_that_of_one_process(size, drawn_people, alone, tmp_path):
     out = tmp_path / "run"
-    found = together(partial(trained, data, out, {"ema": 0.9, "on demand": True}), size, tmp_path / "left")
+    found = together(
+        partial(trained, drawn_people, out, {"ema": 0.9, "on demand": True}), size, tmp_path / "left"
+    )
     assert all(isinstance(x, dict) for x in found), found
     config = Config(p=4, k=4)
-    people, _ = split_identities(load_dataset(data).train, config.valid, config.split_seed)
+    people, _ = split_identities(load_dataset(drawn_people).train, config.valid, config.split_seed)
     sampler = PKBatchSampler(people.pid.to_numpy(), 4, 4, 3)
     expected = []
     for epoch in range(2):
@@ -139,8 +133,8 @@ def strangers(root: Path, out: Path) -> None:
     train(root, out, team=team, device="cpu", p=4, epochs=1, split_seed=team.rank, **SMALL)
 
 
-def test_other_data_in_one_process_end_the_run(data, tmp_path):
-    found = together(partial(strangers, data, tmp_path / "run"), 2, tmp_path / "left")
+def test_other_data_in_one_process_end_the_run(drawn_people, tmp_path):
+    found = together(partial(strangers, drawn_people, tmp_path / "run"), 2, tmp_path / "left")
     assert all("differ between the processes; expected one file system for all" in str(x) for x in found)
 
 
@@ -160,9 +154,9 @@ def judged(root: Path, run: Path) -> tuple[dict[str, float], np.ndarray, Retriev
 
 
 @pytest.mark.parametrize("size", [3])
-def test_scores_are_the_very_same(size, data, alone, tmp_path):
-    (right,) = together(partial(judged, data, alone), 1, tmp_path / "one")
-    for found in together(partial(judged, data, alone), size, tmp_path / "left"):
+def test_scores_are_the_very_same(size, drawn_people, alone, tmp_path):
+    (right,) = together(partial(judged, drawn_people, alone), 1, tmp_path / "one")
+    for found in together(partial(judged, drawn_people, alone), size, tmp_path / "left"):
         assert not isinstance(found, str), found
         assert found[0] == right[0] and len(found[0]) > 10
         assert np.array_equal(found[1], right[1])
@@ -209,11 +203,11 @@ def test_missing_accelerate_is_one_line(monkeypatch):
         launched()
 
 
-def test_more_processes_than_identities_are_refused(data, tmp_path):
+def test_more_processes_than_identities_are_refused(drawn_people, tmp_path):
     crowd = Team()
     crowd.size = 5
     with pytest.raises(ReidError, match="5 processes for p = 4; expected at most one an identity"):
-        train(data, tmp_path / "run", p=4, team=crowd, **SMALL)
+        train(drawn_people, tmp_path / "run", p=4, team=crowd, **SMALL)
     assert not (tmp_path / "run").exists()
 
 
@@ -242,8 +236,8 @@ def started(
 
 
 @pytest.mark.long
-def test_evaluate_says_the_same(data, alone, capsys):
-    arguments = ["evaluate", alone, "--data", data]
+def test_evaluate_says_the_same(drawn_people, alone, capsys):
+    arguments = ["evaluate", alone, "--data", drawn_people]
     job = started(*arguments)
     try:
         output, errors = job.communicate(timeout=400)
@@ -270,10 +264,10 @@ def workers(out: Path) -> dict[int, int]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds the process to kill in /proc")
-def test_rank_that_dies_ends_the_job_and_the_run_goes_on(data, tmp_path):
+def test_rank_that_dies_ends_the_job_and_the_run_goes_on(drawn_people, tmp_path):
     out = tmp_path / "run"
     options = "--weights none --size 64 32 --strides imagenet --p 4 --seed 7 --epochs 500"
-    job = started("train", "--data", data, "--out", out, *options.split())
+    job = started("train", "--data", drawn_people, "--out", out, *options.split())
     try:
         end = time.monotonic() + 400
         while not (out / "log.csv").exists() and job.poll() is None and time.monotonic() < end:
@@ -300,7 +294,7 @@ def test_rank_that_dies_ends_the_job_and_the_run_goes_on(data, tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):  # one process goes on where two have stopped
-        train(load_dataset(data), out, resume=True, device="cpu", after_epoch=enough, **settings)
+        train(load_dataset(drawn_people), out, resume=True, device="cpu", after_epoch=enough, **settings)
     again = pd.read_csv(out / "log.csv")
     assert len(again) in (len(done) + 1, len(done) + 2)  # a checkpoint may be one epoch ahead of its log
     pd.testing.assert_frame_equal(again[: len(done)], done)

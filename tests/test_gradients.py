@@ -13,17 +13,9 @@ from torch import Tensor
 
 from reid_course.data import ATTRIBUTES, NAMES, load_dataset
 from reid_course.learning import Config, State
-from reid_course.minimarket import make_minimarket
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes are forked, and killed, as on POSIX")
 NUMBERS = [2, pytest.param(4, marks=pytest.mark.long)]
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory) -> Path:
-    "Drawn people, eight pictures each."
-    root = tmp_path_factory.mktemp("together") / "set"
-    return make_minimarket(root, 24, size=(64, 32), images_per_identity=8, seed=2)
 
 
 VARIANTS = {
@@ -76,9 +68,9 @@ def apart(
 
 
 @pytest.mark.parametrize("size", NUMBERS)
-def test_gradients_are_those_of_one_process(size, data, tmp_path):
-    alone = gradients(data)
-    for found in together(partial(gradients, data), size, tmp_path / "left"):
+def test_gradients_are_those_of_one_process(size, drawn_people, tmp_path):
+    alone = gradients(drawn_people)
+    for found in together(partial(gradients, drawn_people), size, tmp_path / "left"):
         assert isinstance(found, dict), found
         for name, (losses, right) in alone.items():
             assert torch.allclose(found[name][0], losses, rtol=1e-5), name
@@ -103,9 +95,9 @@ def mistaken(root: Path) -> dict[str, Tensor | None]:
     return {name: p.grad for name, p in state.model.named_parameters()}
 
 
-def test_gathering_numbers_would_be_seen(data, tmp_path):
-    right = gradients(data)["report"][1]
-    (found, _) = together(partial(mistaken, data), 2, tmp_path / "left")
+def test_gathering_numbers_would_be_seen(drawn_people, tmp_path):
+    right = gradients(drawn_people)["report"][1]
+    (found, _) = together(partial(mistaken, drawn_people), 2, tmp_path / "left")
     right = {name: right[name] for name in found}
     assert apart(found, right)[1] > 0.4
     assert apart({name: 2 * x for name, x in found.items()}, right)[1] <= 1e-5  # it was half
