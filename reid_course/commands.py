@@ -309,9 +309,7 @@ def _junk_limit(model: "ReidModel", args: argparse.Namespace) -> float:
     if not args.drop_junk:
         return float("inf")
     held = held_out(args.run, _data(args))
-    require(
-        len(held) > 0, f"{args.run} held nobody out to set the limit by; expected a run with --valid above 0"
-    )
+    require(len(held) > 0, f"{args.run} held nobody out to set a limit; expected a run with --valid above 0")
     return limit(junk_score(model.logits(Images(held.path, model.size, cache=False))[0]))
 
 
