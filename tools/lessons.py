@@ -1,7 +1,8 @@
 """Run the lessons and store what they show: python tools/lessons.py [NOTEBOOK…]
 
 Without names, every lesson whose code, package or data changed since its outputs were stored. Each lesson runs in a
-process of its own. With the outputs goes a mark of what they came from, so that a test can tell when they are stale.
+process of its own, as many at once as there are cores. With the outputs goes a mark of what they came from, so that a
+test can tell when they are stale.
 """
 
 import ast
@@ -12,6 +13,7 @@ import re
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from configparser import ConfigParser
 from contextlib import chdir
 from pathlib import Path
@@ -181,16 +183,25 @@ def main(
     names: list[str],
 ) -> None:
     "Open, run and store; stale lessons only, unless they are named."
+    stale = []
     for path in NOTEBOOKS:
         lesson = nbformat.read(path, as_version=4)
         before = [cell.source for cell in lesson.cells]
         if [cell.source for cell in opened(lesson, path.name).cells] != before:
             nbformat.write(lesson, path)
         if path.stem in names or (not names and not is_fresh(lesson)):
-            quiet = os.environ | {"TQDM_DISABLE": "1", "OMP_NUM_THREADS": "1"}
-            done = subprocess.run([sys.executable, __file__, "--one", path], env=quiet, check=False)
-            if done.returncode:
-                sys.exit(f"{path.name} failed")
+            stale.append(path)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        failed = [path.name for path, code in zip(stale, pool.map(run_one, stale), strict=True) if code]
+    sys.exit(f"failed: {', '.join(failed)}" if failed else 0)
+
+
+def run_one(
+    path: Path,
+) -> int:  # exit code
+    "A lesson in a process and on a thread of its own."
+    quiet = os.environ | {"TQDM_DISABLE": "1", "OMP_NUM_THREADS": "1"}
+    return subprocess.run([sys.executable, __file__, "--one", path], env=quiet, check=False).returncode
 
 
 if __name__ == "__main__":
