@@ -1,0 +1,36 @@
+"""Losses at the edges that the lessons do not stand on: one costly triplet, ties, limits, words of refusal."""
+
+import pytest
+import torch
+
+from reid_course.core import ReidError
+from reid_course.triplet import triplet_loss
+from reid_course.uncertainty import UncertaintyWeighting
+
+PIDS = torch.tensor([1, 1, 2])
+
+
+def loss_of(third: float, **how: object) -> float:
+    "Of points on a line: 0 and 1 of one person, a third of another."
+    return triplet_loss(torch.tensor([[0.0], [1.0], [third]]), PIDS, **how).item()
+
+
+def test_one_costly_triplet_is_the_mean_at_the_usual_margin():
+    assert loss_of(2.2) == pytest.approx(0.1, abs=1e-6)
+
+
+def test_margin_may_be_nought():
+    assert loss_of(2.2, margin=0.0) == 0
+    assert loss_of(1.5, margin=0.0) == pytest.approx(0.5, abs=1e-6)
+
+
+def test_semihard_negatives_are_farther_not_as_far():
+    assert loss_of(2.0, mining="semihard") == 0
+    assert loss_of(2.2, mining="semihard") == pytest.approx(0.1, abs=1e-6)
+
+
+def test_refusals_say_what_to_do():
+    with pytest.raises(ReidError, match=r"expected two .* of one: draw batches with PKBatchSampler$"):
+        triplet_loss(torch.zeros(3, 2), torch.tensor([1, 1, 1]))
+    with pytest.raises(ReidError, match=r"^loss_id "):
+        UncertaintyWeighting()(torch.tensor(1.0), torch.ones(2))
