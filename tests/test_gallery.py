@@ -98,7 +98,9 @@ def test_an_index_of_bits_finds_nearly_all(tmp_path: Path):
             exact, found = memory.search(query, 5), disk.search(query, 5)
             common += len(set(exact.index) & set(found.index))
             points = memory.embeddings[found.index]
-            assert np.array_equal(found.distance, np.linalg.norm(points - query, axis=1))  # measured, not guessed
+            assert np.array_equal(
+                found.distance, np.linalg.norm(points - query, axis=1)
+            )  # measured, not guessed
             assert found.distance.is_monotonic_increasing and found.index.is_unique
         assert common / (5 * len(queries)) >= least
 
