@@ -11,6 +11,7 @@ from urllib.parse import unquote, urldefrag, urljoin
 import docs
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 import site_files
 from browser import WIDTHS, barriers, opened, served
@@ -251,6 +252,24 @@ def test_page_asks_no_other_host(tmp_path, monkeypatch):
     assert 'href="../site_libs/katex/katex.min.css"' in text
     assert '<div class="wide"><table' in text and "color: red" not in text
     assert "5\u00a0s" in text and '<code class="short">make</code>' in text
+
+
+def test_one_row_of_headings():
+    named = pd.DataFrame(
+        {"mAP": [1.0], "rank 1": [2.0]}, pd.MultiIndex.from_tuples([(0, "a")], names=["junk", "way"])
+    )
+    plain, levels = named.reset_index(), pd.concat({"mean": named}, axis=1)
+    for frame, wanted in (
+        (named, [["junk", "way", "mAP", "rank 1"]]),
+        (plain, [["", "junk", "way", "mAP", "rank 1"]]),
+        (named.rename_axis(columns="unit"), None),  # a name for the columns needs its own place
+        (levels, None),
+    ):
+        table = BeautifulSoup(frame.to_html(), "html.parser").table
+        before = [[th.get_text() for th in row.find_all("th")] for row in table.thead.find_all("tr")]
+        site_files.join_headings(table)
+        after = [[th.get_text() for th in row.find_all("th")] for row in table.thead.find_all("tr")]
+        assert after == (wanted or before)
 
 
 def test_katex_is_the_one_that_was_tested(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ import tarfile
 from pathlib import Path
 
 import numpy as np
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 from lessons import ROOT
 from PIL import Image
 from scipy import ndimage
@@ -107,15 +107,33 @@ def add_dark_figures(
 def make_readable(
     page: BeautifulSoup,
 ) -> None:
-    "No style of a table's own, short code in one piece, no number parted from its unit."
+    "No style of a table's own, one row of headings, short code in one piece, no number parted from its unit."
     for style in page.body.find_all("style", string=re.compile("dataframe")):
         style.decompose()
+    for table in page.body.find_all("table", class_="dataframe"):
+        join_headings(table)
     for code in page.body.find_all("code"):
         if not code.find_parent("pre") and len(code.get_text()) <= SHORT:
             code["class"] = [*code.get("class", []), "short"]
     for text in page.body.find_all(string=UNITS):
         if not text.find_parent(["pre", "code", "script", "style"]):
             text.replace_with(re.sub(UNITS, "\u00a0", text))
+
+
+def join_headings(
+    table: Tag,  # as pandas writes it
+) -> None:
+    "One row of headings where pandas takes a second one for the index's names."
+    rows = table.thead.find_all("tr") if table.thead else []
+    if len(rows) != 2:
+        return
+    above, below = ([cell.get_text(strip=True) for cell in row.find_all("th")] for row in rows)
+    levels = len([name for name in below if name])
+    if any(below[levels:]) or any(above[:levels]) or len(above) != len(below):
+        return
+    for cell, name in zip(rows[0].find_all("th"), below[:levels], strict=False):
+        cell.string = name
+    rows[1].decompose()
 
 
 def make_scrollable(
