@@ -10,14 +10,7 @@ import pytest
 from replaced import cells, execute
 
 NOTEBOOKS = Path(__file__).parent.parent / "nbs"
-LESSONS = {
-    "split": "03_split",
-    "sampling": "07_sampling",
-    "triplet": "08_triplet",
-    "uncertainty": "09_uncertainty",
-    "metrics": "10_metrics",
-    "submission": "16_submission",
-}
+LESSONS = {"triplet": "08_triplet", "uncertainty": "09_uncertainty", "metrics": "10_metrics"}
 # what is tested, and trainings
 PASSED_OVER = re.compile(r"^#\|\s*exports?i?\s*$|\b(run|train|measure)\(", re.M)
 

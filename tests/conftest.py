@@ -11,6 +11,12 @@ from browser import MISSING, chromium, find_chromium
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side; here and in every process they start
 
 
+def pytest_collection_modifyitems(items):
+    items.sort(
+        key=lambda item: item.path.name == "cells.py"
+    )  # for mutmut, which asks in any order: the slow last
+
+
 @pytest.fixture
 def browser():
     "Chromium, or a skip that says what is missing."

@@ -1,0 +1,296 @@
+"""A submission against plain versions of its lists, its table and its rules; the network is a table of numbers."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from reid_course.core import ReidError
+from reid_course.data import ANNOTATION_COLUMNS, ATTRIBUTES, NAMES, Dataset, load_dataset
+from reid_course.distractors import junk_score
+from reid_course.minimarket import make_minimarket
+from reid_course.submission import own_copies, validate_submission, write_submission
+
+TABLE, LISTS = "classification_test.csv", "reid_test.txt"
+
+
+@pytest.fixture(scope="module")
+def exam(tmp_path_factory) -> Dataset:
+    "Drawn people; query and gallery without labels."
+    root = tmp_path_factory.mktemp("exam") / "set"
+    return load_dataset(make_minimarket(root, 5, size=(32, 16), images_per_identity=4, layout="course"))
+
+
+class Network:
+    "Answers and embeddings drawn by lot, the same for the same number of pictures; few values, so that many tie."
+
+    size = (32, 16)
+
+    def __init__(self, classes: bool = True):
+        self.classes = classes
+
+    def logits(self, images) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        rng, n = np.random.default_rng(len(images)), len(images)
+        answers = {a.name: rng.normal(size=(n, len(a.classes))) for a in ATTRIBUTES if self.classes}
+        return answers, rng.integers(0, 3, (n, 4)).astype(np.float32)
+
+    predict = logits
+
+
+def names(paths) -> list[str]:
+    return [Path(path).name for path in paths]
+
+
+def cells(number: int, name: str, classes: int) -> dict[str, int]:
+    "What the organisers' table holds for one answer, by the words of their read-me."
+    if name == "uppercolor":
+        colours = ["upblack", "upwhite", "upred", "uppurple", "upyellow", "upgray", "upblue", "upgreen"]
+    elif name == "lowercolor":
+        colours = ["downblack", "downwhite", "downpink", "downpurple", "downyellow", "downgray", "downblue"]
+        colours += ["downgreen", "downbrown"]
+    else:
+        return {name: number + 1}
+    assert classes == len(colours) + 1
+    return {colour: 2 if i == number else 1 for i, colour in enumerate(colours)}
+
+
+@pytest.mark.parametrize("top, quantile", [(3, None), (200, None), (200, 0.5)])
+def test_files_are_what_the_rules_say(exam, tmp_path, top, quantile):
+    logits, gallery = Network().logits(exam.gallery)
+    _, queries = Network().logits(exam.query)
+    scores = junk_score(logits)
+    how = {} if quantile is None else {"limit": np.quantile(scores, quantile, method="lower")}
+    assert write_submission(Network(), exam, tmp_path / "out", top, **how) == tmp_path / "out"
+    table = pd.read_csv(tmp_path / "out" / TABLE)
+    assert list(table) == ["id", *ANNOTATION_COLUMNS] and table.id.tolist() == names(exam.gallery.path)
+    for i, row in enumerate(table.to_dict("records")):
+        wanted = {}
+        for a in ATTRIBUTES:
+            wanted |= cells(int(logits[a.name][i].argmax()), a.name, len(a.classes))
+        assert {column: row[column] for column in ANNOTATION_COLUMNS} == wanted
+    files = names(exam.gallery.path)
+    contents = [Path(path).read_bytes() for path in exam.gallery.path]
+    lines = []
+    for query, path in zip(queries, exam.query.path, strict=True):
+        far = [float(((query - x) ** 2).sum()) for x in gallery]
+        order = sorted(range(len(far)), key=lambda i: (far[i], i))
+        own = Path(path).read_bytes()
+        best = [files[i] for i in order if contents[i] != own and scores[i] <= how.get("limit", np.inf)]
+        lines.append(f"{Path(path).name}: {', '.join(best[:top])}")
+    assert (tmp_path / "out" / LISTS).read_text() == "\n".join(lines) + "\n"
+
+
+def test_lists_are_two_hundred_long_unless_told_otherwise(exam, tmp_path):
+    many = pd.concat([exam.gallery] * 7, ignore_index=True)
+    large = Dataset(exam.root, exam.layout, exam.train, exam.query, many)
+    write_submission(Network(), large, str(tmp_path))
+    for line in (tmp_path / LISTS).read_text().splitlines():
+        assert line.count(", ") == 199
+
+
+def test_refusals(exam, tmp_path):
+    for top in (0, -1):
+        with pytest.raises(ReidError, match=rf"^top is {top}; expected 1 or more$"):
+            write_submission(Network(), exam, tmp_path, top)
+    write_submission(Network(), exam, tmp_path, 1)
+    empty = [(exam.query[:0], exam.gallery), (exam.query, exam.gallery[:0])]
+    for query, gallery in empty:
+        with pytest.raises(ReidError) as error:
+            write_submission(Network(), Dataset(exam.root, exam.layout, exam.train, query, gallery), tmp_path)
+        assert str(error.value) == f"{exam.root} has no query or no test images; expected both"
+    with pytest.raises(ReidError) as error:
+        write_submission(Network(classes=False), exam, tmp_path)
+    assert str(error.value) == "this network has no attribute heads; expected one trained for both tasks"
+    for name in (TABLE, LISTS):
+        (tmp_path / name).rename(tmp_path / "away")
+        with pytest.raises(ReidError) as error:
+            validate_submission(tmp_path, exam)
+        assert str(error.value) == f"{tmp_path / name} is missing; expected both files of a submission"
+        (tmp_path / "away").rename(tmp_path / name)
+
+
+def test_copies_are_found_by_their_bytes(tmp_path):
+    for name, text in {"a": "one", "b": "two", "c": "one ", "d": "two", "e": "three"}.items():
+        (tmp_path / name).write_text(text)
+    found = own_copies([tmp_path / n for n in "aed"], [str(tmp_path / n) for n in "cba"])
+    assert found.tolist() == [2, -1, 1] and found.dtype == np.int64
+
+
+# What is refused when the files are read back
+
+IMAGE, OTHER, QUERY = "000000.jpg", "000001.jpg", "000000.jpg"
+
+
+@pytest.fixture(scope="module")
+def good(exam, tmp_path_factory) -> SimpleNamespace:
+    "A submission without a fault, and what its files say."
+    out = write_submission(Network(), exam, tmp_path_factory.mktemp("good"), 3)
+    validate_submission(out, exam)
+    return SimpleNamespace(out=out, text={name: (out / name).read_text() for name in (TABLE, LISTS)})
+
+
+def said_of(exam, good, name: str, text: str | bytes) -> str:
+    "What is said of a submission in which one file holds something else; its folder's name left out."
+    (good.out / name).write_bytes(text.encode() if isinstance(text, str) else text)
+    try:
+        with pytest.raises(ReidError) as error:
+            validate_submission(str(good.out), exam)
+    finally:
+        (good.out / name).write_text(good.text[name])
+    return str(error.value).replace(str(good.out / name), name)
+
+
+def row(good, changes: dict[str, str]) -> str:
+    "The table with other values in its second line."
+    lines = good.text[TABLE].splitlines()
+    values = dict(zip(lines[0].split(","), lines[1].split(","), strict=True)) | changes
+    return "\n".join([lines[0], ",".join(values.values()), *lines[2:]]) + "\n"
+
+
+VALUES = [
+    ({"age": "old"}, "line 2: age is 'old'; expected a whole number"),
+    ({"downbrown": "1.0"}, "line 2: downbrown is '1.0'; expected a whole number"),
+    ({"age": "²"}, "line 2: age is '²'; expected a whole number"),
+    ({"age": "٣"}, "line 2: age is '٣'; expected a whole number"),
+    ({"hat": "1" * 10}, "line 2: hat is '1111111111'; expected a whole number"),
+    ({"hat": ""}, "line 2: hat is ''; expected a whole number"),
+]
+
+
+@pytest.mark.parametrize("changes, said", VALUES, ids=lambda x: str(x)[:20])
+def test_values_are_whole_numbers(exam, good, changes, said):
+    assert said_of(exam, good, TABLE, row(good, changes)) == f"{TABLE}, {said}"
+
+
+def test_nine_digits_are_a_number_out_of_range(exam, good):
+    said = said_of(exam, good, TABLE, row(good, {"hat": "1" * 9}))
+    assert said == f"{TABLE}: hat of line 2 is 111111111; expected a whole number from 1 to 2"
+    last = good.text[TABLE].splitlines()[-1]
+    broken = ",".join([last.split(",")[0], "5", *last.split(",")[2:]])
+    said = said_of(exam, good, TABLE, good.text[TABLE].replace(last, broken))
+    assert said == f"{TABLE}: age of line {1 + len(exam.gallery)} is 5; expected a whole number from 1 to 4"
+
+
+def test_form_of_the_table(exam, good):
+    text = good.text[TABLE]
+    first, second = text.splitlines()[1:3]
+    last = names(exam.gallery.path)[-1]
+    cases = {
+        text.replace("id,age", "id,Age"): "line 1: column 2 is 'Age'; expected 'age'",
+        text.replace("id,", "ID,"): "line 1: column 1 is 'ID'; expected 'id'",
+        text.replace(",downbrown", ""): "line 1: column 28 is None; expected 'downbrown'",
+        text.replace(",downbrown", ",downbrown,more"): "line 1: column 29 is 'more'; expected None",
+        text.replace("age", "a" * 50, 1): f"line 1: column 2 is '{'a' * 39}; expected 'age'",
+        "": "line 1: column 1 is None; expected 'id'",
+        text.replace(first, first + ",1"): "line 2: 29 values; expected 28",
+        text.replace(second, ""): "line 3: 0 values; expected 28",
+        text.replace(second, first): f"line 3: {IMAGE} comes a second time; expected one line each",
+        text.replace(OTHER, "1.jpg"): "line 3: '1.jpg' is no test image; expected its file name",
+        text.replace(OTHER, "z" * 60): f"line 3: '{'z' * 39} is no test image; expected its file name",
+    }
+    for broken, said in cases.items():
+        assert said_of(exam, good, TABLE, broken) == f"{TABLE}, {said}"
+    missing = {
+        text.replace(first + "\n", ""): f"no line for test image {IMAGE}; expected a line for each",
+        text.splitlines()[0] + "\n" + first + "\n": (
+            f"no line for test image {OTHER} and {len(exam.gallery) - 2} more; expected a line for each"
+        ),
+        "\n".join(text.splitlines()[:-2]): (
+            f"no line for test image {names(exam.gallery.path)[-2]} and 1 more; expected a line for each"
+        ),
+        "\n".join(text.splitlines()[:-1]): f"no line for test image {last}; expected a line for each",
+    }
+    for broken, said in missing.items():
+        assert said_of(exam, good, TABLE, broken) == f"{TABLE}: {said}"
+
+
+def test_a_quote_without_end_is_no_table(exam, good):
+    huge = good.text[TABLE].replace(OTHER, '"' + "x" * 140_000)
+    said = said_of(exam, good, TABLE, huge)
+    assert said == (
+        f"{TABLE}: not a readable table (field larger than field limit (131072)); expected comma-separated columns"
+    )
+
+
+def test_form_of_the_lists(exam, good):
+    text = good.text[LISTS]
+    lines = text.splitlines()
+    first = lines[0].partition(": ")[2].split(", ")
+    cases = {
+        text.replace(lines[1], lines[1].partition(":")[0] + ": "): (
+            "line 2: a query without a list; expected NAME: FILE, FILE, best first"
+        ),
+        text.replace(first[1], "nobody.jpg", 1): (
+            "line 1: 'nobody.jpg' is no test image; expected names with ', ' between"
+        ),
+        text.replace(first[1], "y" * 60, 1): (
+            f"line 1: '{'y' * 39} is no test image; expected names with ', ' between"
+        ),
+        text.replace(f"{first[0]}, {first[1]}", f"{first[0]}, {first[0]}", 1): (
+            f"line 1: {first[0]} is listed twice; expected once"
+        ),
+        text.replace(lines[1], lines[0]): f"line 2: {QUERY} comes a second time; expected one line each",
+        "\n".join([lines[0], "who.jpg" + lines[1][len(QUERY) :], *lines[2:]]): (
+            "line 2: 'who.jpg' is no query; expected its file name"
+        ),
+    }
+    for broken, said in cases.items():
+        assert said_of(exam, good, LISTS, broken) == f"{LISTS}, {said}"
+    said = said_of(exam, good, LISTS, "\n".join(lines[:-1]))
+    assert said == f"{LISTS}: no line for query {lines[-1].partition(':')[0]}; expected a line for each"
+
+
+def test_text_is_utf_8(exam, good):
+    for name in (TABLE, LISTS):
+        whole = good.text[name].encode()
+        at = whole.index(b"\n", whole.index(b"\n") + 1) + 1
+        assert said_of(exam, good, name, whole[:at] + b"\xff" + whole[at:]) == (
+            f"{name}, line 3: not text; expected UTF-8"
+        )
+
+
+# What is only strange
+
+
+def strange(exam, tmp_path, answers: dict[str, np.ndarray], known: dict[str, np.ndarray]) -> list[str]:
+    "The warnings about answers, given what is known of the training."
+    n = len(exam.gallery)
+
+    class Fixed(Network):
+        def logits(self, images):
+            table = {a.name: np.zeros((len(images), len(a.classes))) for a in ATTRIBUTES}
+            for name, numbers in answers.items():
+                if len(images) == n:
+                    table[name][np.arange(n), numbers] = 1.0
+            return table, np.zeros((len(images), 2), np.float32)
+
+        predict = logits
+
+    length = len(next(iter(known.values()))) if known else 1
+    train = pd.DataFrame({name: np.zeros(length, int) for name in NAMES} | known)
+    data = Dataset(exam.root, exam.layout, train, exam.query, exam.gallery)
+    return validate_submission(write_submission(Fixed(), data, tmp_path), data)
+
+
+def test_answers_spread_otherwise_are_told(exam, tmp_path):
+    n = len(exam.gallery)
+    ages = np.zeros(n, int)
+    ages[: n // 2] = 2
+    known = np.array([0] * 6 + [1] * 3 + [-1] * 20 + [3])
+    said = strange(exam, tmp_path, {"age": ages}, {"age": known})
+    share = round(100 * (n // 2) / n)
+    assert said == [f"age: {share} % of the answers are adult, 0 % in training"]
+
+
+def test_a_quarter_is_not_yet_strange(exam, tmp_path):
+    n = len(exam.gallery)
+    for more in (0, 1):
+        hats = np.zeros(n, int)
+        hats[: n // 4 + more] = 1
+        said = strange(exam, tmp_path, {"hat": hats}, {"hat": np.zeros(8, int)})
+        assert bool(said) == ((n // 4 + more) / n > 0.25), said
+    assert strange(exam, tmp_path, {"hat": np.ones(n, int)}, {"hat": -np.ones(8, int)}) == []
+    both = {"hat": np.ones(n, int), "gender": np.ones(n, int)}
+    assert len(strange(exam, tmp_path, both, {})) == 2
