@@ -159,9 +159,9 @@ VALUES = [
 ]
 
 
-@pytest.mark.parametrize("changes, said", VALUES, ids=lambda x: str(x)[:20])
-def test_values_are_whole_numbers(exam, good, changes, said):
-    assert said_of(exam, good, TABLE, row(good, changes)) == f"{TABLE}, {said}"
+def test_values_are_whole_numbers(exam, good):
+    for changes, said in VALUES:
+        assert said_of(exam, good, TABLE, row(good, changes)) == f"{TABLE}, {said}"
 
 
 def test_nine_digits_are_a_number_out_of_range(exam, good):

@@ -21,7 +21,10 @@ def mutmut(*arguments: str) -> str:
     "Output of a mutmut command."
     quiet = os.environ | {"TQDM_DISABLE": "1", "OMP_NUM_THREADS": "1"}
     command = [Path(sys.executable).with_name("mutmut"), *arguments]
-    return subprocess.run(command, cwd=ROOT, env=quiet, text=True, capture_output=True, check=True).stdout
+    done = subprocess.run(command, cwd=ROOT, env=quiet, text=True, capture_output=True)
+    if done.returncode:
+        sys.exit(done.stdout[-3000:] + done.stderr[-3000:])
+    return done.stdout
 
 
 def verdicts(
