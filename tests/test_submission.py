@@ -10,6 +10,7 @@ import pytest
 from reid_course.core import ReidError
 from reid_course.data import ANNOTATION_COLUMNS, ATTRIBUTES, NAMES, Dataset, load_dataset
 from reid_course.distractors import junk_score
+from reid_course.images import Images
 from reid_course.minimarket import make_minimarket
 from reid_course.submission import own_copies, validate_submission, write_submission
 
@@ -33,6 +34,7 @@ class Network:
 
     def logits(self, images) -> tuple[dict[str, np.ndarray], np.ndarray]:
         rng, n = np.random.default_rng(len(images)), len(images)
+        assert images[:1].shape[1:3] == self.size
         answers = {a.name: rng.normal(size=(n, len(a.classes))) for a in ATTRIBUTES if self.classes}
         return answers, rng.integers(0, 3, (n, 4)).astype(np.float32)
 
@@ -58,8 +60,8 @@ def cells(number: int, name: str, classes: int) -> dict[str, int]:
 
 @pytest.mark.parametrize("top, quantile", [(3, None), (200, None), (200, 0.5)])
 def test_files_are_what_the_rules_say(exam, tmp_path, top, quantile):
-    logits, gallery = Network().logits(exam.gallery)
-    _, queries = Network().logits(exam.query)
+    logits, gallery = Network().logits(Images(exam.gallery.path, Network.size))
+    _, queries = Network().logits(Images(exam.query.path, Network.size))
     scores = junk_score(logits)
     how = {} if quantile is None else {"limit": np.quantile(scores, quantile, method="lower")}
     assert write_submission(Network(), exam, tmp_path / "out", top, **how) == tmp_path / "out"
@@ -103,6 +105,9 @@ def test_refusals(exam, tmp_path):
     with pytest.raises(ReidError) as error:
         write_submission(Network(classes=False), exam, tmp_path)
     assert str(error.value) == "this network has no attribute heads; expected one trained for both tasks"
+    one = Dataset(exam.root, exam.layout, exam.train, exam.query[:1], exam.gallery[:1])
+    write_submission(Network(), one, tmp_path)
+    assert [len((tmp_path / name).read_text().splitlines()) for name in (TABLE, LISTS)] == [2, 1]
     for name in (TABLE, LISTS):
         (tmp_path / name).rename(tmp_path / "away")
         with pytest.raises(ReidError) as error:
@@ -231,6 +236,9 @@ def test_form_of_the_lists(exam, good):
         text.replace(f"{first[0]}, {first[1]}", f"{first[0]}, {first[0]}", 1): (
             f"line 1: {first[0]} is listed twice; expected once"
         ),
+        text.replace(lines[0], f"{lines[0]}: more", 1): (
+            f"line 1: {first[2] + ': more'!r} is no test image; expected names with ', ' between"
+        ),
         text.replace(lines[1], lines[0]): f"line 2: {QUERY} comes a second time; expected one line each",
         "\n".join([lines[0], "who.jpg" + lines[1][len(QUERY) :], *lines[2:]]): (
             "line 2: 'who.jpg' is no query; expected its file name"
@@ -285,12 +293,13 @@ def test_answers_spread_otherwise_are_told(exam, tmp_path):
 
 
 def test_a_quarter_is_not_yet_strange(exam, tmp_path):
-    n = len(exam.gallery)
-    for more in (0, 1):
-        hats = np.zeros(n, int)
-        hats[: n // 4 + more] = 1
-        said = strange(exam, tmp_path, {"hat": hats}, {"hat": np.zeros(8, int)})
-        assert bool(said) == ((n // 4 + more) / n > 0.25), said
-    assert strange(exam, tmp_path, {"hat": np.ones(n, int)}, {"hat": -np.ones(8, int)}) == []
-    both = {"hat": np.ones(n, int), "gender": np.ones(n, int)}
-    assert len(strange(exam, tmp_path, both, {})) == 2
+    exam = Dataset(exam.root, exam.layout, exam.train, exam.query, exam.gallery[:36])
+    for yes, told in ((9, []), (10, ["hat: 28 % of the answers are yes, 0 % in training"])):
+        hats = np.repeat([1, 0], [yes, 36 - yes])
+        assert strange(exam, tmp_path, {"hat": hats}, {"hat": np.zeros(8, int)}) == told
+    all_of = np.ones(36, int)
+    assert strange(exam, tmp_path, {"hat": all_of}, {"hat": -np.ones(8, int)}) == []
+    assert strange(exam, tmp_path, {"hat": all_of, "gender": all_of}, {}) == [
+        "hat: 100 % of the answers are yes, 0 % in training",
+        "gender: 100 % of the answers are female, 0 % in training",
+    ]
