@@ -198,7 +198,7 @@ def figure_curves(
     "Accuracy, mAP and total loss of held-out people over the epochs (the report, Figure 4)."
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(1, 3, figsize=(11, 3.2), layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(8.5, 3), layout="constrained")
     panels = (
         ("accuracy", "attribute accuracy, %", 100),
         ("mAP", "mAP, %", 100),

@@ -207,17 +207,19 @@ def test_lesson_leads_to_its_sources(tmp_path):
 
 
 def test_figure_on_dark():
-    figure = Image.new("RGB", (100, 100), "white")
-    figure.paste("black", (10, 50, 90, 52))  # a line
-    noise = np.random.default_rng(0).integers(60, 200, (30, 30, 3), dtype=np.uint8)
-    figure.paste(Image.fromarray(noise), (20, 10))  # a picture
-    figure.paste((0, 60, 120), (60, 10, 90, 40))  # a bar
+    figure = Image.new("RGB", (200, 200), "white")
+    figure.paste("black", (20, 100, 180, 104))  # a line
+    noise = np.random.default_rng(0).integers(60, 200, (60, 60, 3), dtype=np.uint8)
+    figure.paste(Image.fromarray(noise), (40, 20))  # a picture
+    figure.paste((0, 60, 120), (120, 20, 180, 80))  # a bar
+    figure.paste(Image.fromarray(noise[:20, :20] // 2), (40, 150))  # overlapping marks
     turned = _turned(figure)
-    assert turned[90, 90, 3] == 0, "no paper"
-    assert turned[51, 20, :3].min() > 230 and turned[51, 20, 3] > 230, "light ink"
-    far = np.abs(turned[15:35, 25:45, :3].astype(int) - noise[5:25, 5:25])
-    assert np.median(far) < 12 and turned[25, 35, 3] == 255, "the picture as it was"
-    assert turned[25, 75, 2] > 200 and turned[25, 75, :3].argmax() == 2, "a bar is ink of its own hue"
+    assert turned[180, 180, 3] == 0, "no paper"
+    assert turned[102, 40, :3].min() > 230 and turned[102, 40, 3] > 230, "light ink"
+    far = np.abs(turned[30:70, 50:90, :3].astype(int) - noise[10:50, 10:50])
+    assert np.median(far) < 12 and turned[50, 70, 3] == 255, "the picture as it was"
+    assert turned[50, 150, 2] > 200 and turned[50, 150, :3].argmax() == 2, "a bar is ink of its own hue"
+    assert np.median(turned[152:168, 42:58, :3]) > 160, "small marks are ink"
 
 
 def test_reference_is_readable():

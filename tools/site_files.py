@@ -23,6 +23,7 @@ INVERTED = (
     np.array([[-1, 2, 2], [2, -1, 2], [2, 2, -1]]) / 3
 )  # hue turned by half a circle: undoes what inverting does
 PLAIN = 2  # colours that fill most of an area which is ink, not a picture
+MARK = 2_000  # pixels; what is smaller is a mark, or some that overlap
 # what is wider than the page scrolls, and the keyboard must reach it; what fits needs no stop
 SCROLL = """
 const frames = "pre, p, figure, .cell-output-display, .wide, .sd-table, .math.display";
@@ -76,7 +77,7 @@ def on_dark(
     for area, where in enumerate(ndimage.find_objects(areas), 1):
         inside = areas[where] == area
         counts = np.sort(np.bincount(tones[where][inside]))
-        if counts[-PLAIN:].sum() > 0.85 * counts.sum():  # bars and markers are ink
+        if counts.sum() < MARK or counts[-PLAIN:].sum() > 0.85 * counts.sum():  # bars and markers are ink
             solid[where] &= ~inside
     # lighter than the mirror image: the paper of a dark page is not black
     turned = np.clip((1 - colour) @ INVERTED.T, 0, 1) ** 0.75
