@@ -34,6 +34,46 @@ class GeneralisedMean(nn.Module):
         return maps.float().clamp(min=1e-6).pow(self.p).mean((2, 3)).pow(1 / self.p)
 
 # %% ../nbs/04_backbone.ipynb #6f6248df
+_FEW = 16  # positions of a map
+
+
+class _Convolution(nn.Conv2d):
+    "A convolution that multiplies matrices itself where a CPU computes maps of few positions in bfloat16."
+
+    # there oneDNN takes up to fifteen times as long, and where a stride leaves maps one pixel wide it is wrong on some
+    # processors (pytorch issue 169688)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        "(n, c, h, w) to (n, out channels, h / stride, w / stride)."
+        stride, pad, kernel = self.stride[0], self.padding[0], self.kernel_size[0]
+        if not torch.is_autocast_enabled("cpu") or maps[0, 0, ::stride, ::stride].numel() > _FEW:
+            return super().forward(maps)
+        ends = [(size - 1) // stride * stride for size in maps.shape[2:]]  # where the last position looks
+        rows, columns = (  # of the kernel, those that meet more than padding
+            range(max(0, pad - end), min(kernel, size + pad))
+            for size, end in zip(maps.shape[2:], ends, strict=True)
+        )
+        padded = nn.functional.pad(maps.bfloat16().permute(0, 2, 3, 1), (0, 0, pad, pad, pad, pad))
+        seen = [
+            padded[:, y : y + ends[0] + 1 : stride, x : x + ends[1] + 1 : stride]
+            for y in rows
+            for x in columns
+        ]
+        weight = self.weight[:, :, rows.start : rows.stop, columns.start : columns.stop]
+        return (torch.cat(seen, 3) @ weight.permute(0, 2, 3, 1).flatten(1).T).permute(0, 3, 1, 2)
+
+
+def _exchange_convolutions(layer: nn.Module) -> None:
+    "Put `_Convolution` in the place of every convolution; the parameters and their names stay."
+    for module in list(layer.modules()):
+        for name, old in list(module.named_children()):
+            if isinstance(old, nn.Conv2d):
+                sizes = (old.in_channels, old.out_channels, old.kernel_size, old.stride, old.padding)
+                new = nn.utils.skip_init(_Convolution, *sizes, bias=False)
+                new.weight = old.weight
+                setattr(module, name, new)
+
+
 class Backbone(nn.Module):
     "A ResNet without its classifier, giving the output of every stage."
 
@@ -53,6 +93,8 @@ class Backbone(nn.Module):
             resnet.layer3,
             resnet.layer4,
         )
+        for layer in (self.layer1, self.layer2, self.layer3, self.layer4):
+            _exchange_convolutions(layer)
         self.pool = GeneralisedMean() if pooling == "gem" else None
 
     def forward(
@@ -64,20 +106,9 @@ class Backbone(nn.Module):
         maps = self.maxpool(self.relu(self.bn1(self.conv1(images))))
         features = {}
         for name in self.channels:
-            features[name] = maps = self._stage(name, maps)
+            features[name] = maps = getattr(self, name)(maps)
         features["v"] = maps.mean((2, 3)) if self.pool is None else self.pool(maps)
         return features
-
-    def _stage(self, name: str, maps: Tensor) -> Tensor:
-        "One layer's maps from those before it."
-        layer = getattr(self, name)
-        # where a stride leaves maps one pixel wide, bfloat16 convolutions are wrong on some processors
-        # (pytorch issue 169688): the block that has the stride computes in 32-bit numbers
-        if maps.shape[3] > 2 or not torch.is_autocast_enabled("cpu"):
-            return layer(maps)
-        with torch.autocast("cpu", enabled=False):
-            maps = layer[0](maps.float())
-        return layer[1:](maps)
 
     def set_strides(
         self,
