@@ -38,16 +38,23 @@ _FEW = 16  # positions of a map
 
 
 class _Convolution(nn.Conv2d):
-    "A convolution that multiplies matrices itself where a CPU computes maps of few positions in bfloat16."
+    "A convolution that is right and fast where a CPU computes maps of few positions in bfloat16."
 
-    # there oneDNN takes up to fifteen times as long, and where a stride leaves maps one pixel wide it is wrong on some
-    # processors (pytorch issue 169688)
+    # there oneDNN takes up to fifteen times as long as a product of matrices, and where a stride leaves maps one pixel
+    # wide it is wrong on some processors (pytorch issue 169688)
 
     def forward(self, maps: Tensor) -> Tensor:
         "(n, c, h, w) to (n, out channels, h / stride, w / stride)."
         stride, pad, kernel = self.stride[0], self.padding[0], self.kernel_size[0]
-        if not torch.is_autocast_enabled("cpu") or maps[0, 0, ::stride, ::stride].numel() > _FEW:
+        few = maps[0, 0, ::stride, ::stride].numel() <= _FEW and torch.is_autocast_enabled("cpu")
+        learns = (
+            torch.is_grad_enabled()
+        )  # if not, no answer may depend on its batch, as rounding in a product does
+        if not few or (stride == 1 and not learns):
             return super().forward(maps)
+        if not learns:
+            with torch.autocast("cpu", enabled=False):
+                return super().forward(maps.float())
         ends = [(size - 1) // stride * stride for size in maps.shape[2:]]  # where the last position looks
         rows, columns = (  # of the kernel, those that meet more than padding
             range(max(0, pad - end), min(kernel, size + pad))
