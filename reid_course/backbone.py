@@ -43,20 +43,22 @@ class _Convolution(nn.Conv2d):
     # there oneDNN takes up to fifteen times as long as a product of matrices, and where a stride leaves maps one pixel
     # wide it is wrong on some processors (pytorch issue 169688)
 
-    def forward(self, maps: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         "(n, c, h, w) to (n, out channels, h / stride, w / stride)."
-        stride, pad, kernel = self.stride[0], self.padding[0], self.kernel_size[0]
-        few = maps[0, 0, ::stride, ::stride].numel() <= _FEW and torch.is_autocast_enabled("cpu")
-        learns = (
-            torch.is_grad_enabled()
-        )  # if not, no answer may depend on its batch, as rounding in a product does
-        if not few or (stride == 1 and not learns):
-            return super().forward(maps)
-        if not learns:
-            with torch.autocast("cpu", enabled=False):
-                return super().forward(maps.float())
+        few = input[0, 0, :: self.stride[0], :: self.stride[1]].numel() <= _FEW
+        if not few or not torch.is_autocast_enabled("cpu"):
+            return super().forward(input)
+        if torch.is_grad_enabled():
+            return self._product(input)
+        # no answer may depend on what else is in its batch, as rounding in a product does
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.stride[0] == 1):
+            return super().forward(input if self.stride[0] == 1 else input.float())
+
+    def _product(self, maps: Tensor) -> Tensor:
+        "What each position sees, times the weights; the part of the kernel that meets padding only is left out."
+        stride, pad, kernel = self.stride[0], int(self.padding[0]), self.kernel_size[0]
         ends = [(size - 1) // stride * stride for size in maps.shape[2:]]  # where the last position looks
-        rows, columns = (  # of the kernel, those that meet more than padding
+        rows, columns = (
             range(max(0, pad - end), min(kernel, size + pad))
             for size, end in zip(maps.shape[2:], ends, strict=True)
         )

@@ -135,7 +135,9 @@ def strangers(root: Path, out: Path) -> None:
 
 def test_other_data_in_one_process_end_the_run(drawn_people, tmp_path):
     found = together(partial(strangers, drawn_people, tmp_path / "run"), 2, tmp_path / "left")
-    assert all("differ between the processes; expected one file system for all" in str(x) for x in found)
+    assert all(isinstance(x, str) for x in found), "every process ends"
+    # one that reads late may find only that the other has gone
+    assert any("differ between the processes; expected one file system for all" in x for x in found)
 
 
 # Looking and judging
