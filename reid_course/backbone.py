@@ -6,6 +6,7 @@
 __all__ = ['STRIDES', 'GeneralisedMean', 'Backbone', 'resnet_backbone']
 
 # %% ../nbs/04_backbone.ipynb #823a964a
+from math import prod
 from pathlib import Path
 
 import torch
@@ -45,8 +46,8 @@ class _Convolution(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         "(n, c, h, w) to (n, out channels, h / stride, w / stride)."
-        few = input[0, 0, :: self.stride[0], :: self.stride[1]].numel() <= _FEW
-        if not few or not torch.is_autocast_enabled("cpu"):
+        positions = prod(1 + (size - 1) // self.stride[0] for size in input.shape[2:])
+        if positions > _FEW or not torch.is_autocast_enabled("cpu"):
             return super().forward(input)
         if torch.is_grad_enabled():
             return self._product(input)

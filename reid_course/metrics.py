@@ -183,9 +183,10 @@ def _left_out(leave_out: Any, query_pids: np.ndarray, gallery_pids: np.ndarray) 
 def _count_at_most(values: np.ndarray, bounds: np.ndarray, times: np.ndarray | None = None) -> np.ndarray:
     "How many of the values are <= each bound: a pass for each, or one sort when there are many."
     if len(bounds) > 32:
-        order = np.argsort(values) if times is not None else None
-        upto = np.searchsorted(np.sort(values), bounds, side="right")
-        return upto if times is None else np.r_[0, np.cumsum(times[order])][upto]
+        if times is None:
+            return np.searchsorted(np.sort(values), bounds, side="right")
+        order = np.argsort(values)
+        return np.r_[0, np.cumsum(times[order])][np.searchsorted(values[order], bounds, side="right")]
     if times is None:
         return np.array([np.count_nonzero(values <= bound) for bound in bounds], np.int64)
     return np.array([times[values <= bound].sum() for bound in bounds], np.int64)
@@ -252,7 +253,7 @@ class _Counter:
 
     def __init__(self, gallery: np.ndarray, protocol: _Protocol, held: int):
         self.protocol, first = protocol, repeats(gallery)
-        times = np.bincount(np.delete(first, protocol.junk), minlength=len(gallery))
+        times = np.bincount(np.delete(first, protocol.junk))
         kept = np.flatnonzero(times)
         self.column = np.searchsorted(kept, first)  # of each image; junk alone of its kind has none
         self.times = times[kept] if len(kept) < len(gallery) else None

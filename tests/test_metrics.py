@@ -126,8 +126,11 @@ def test_many_matches_with_ties(matches):
     rng = np.random.default_rng(matches)
     case = {"query_pids": [1, 1], "gallery_pids": rng.permutation([1] * matches + [2] * 100 + [-1] * 20)}
     case["max_rank"] = 20
-    distances = rng.integers(0, 9, (2, matches + 120)).astype("float32")
-    check(evaluate_retrieval(distances, **case), reference(distances, **case), case)
+    query, gallery = rng.integers(0, 9, (2, 1)), rng.integers(0, 9, (matches + 120, 1))
+    distances = ((query[:, None] - gallery) ** 2).sum(2)
+    expected = reference(distances, **case)
+    check(evaluate_retrieval(distances.astype("float32"), **case), expected, case)
+    check(evaluate_embeddings(query, gallery, **case), expected, case)
 
 
 def test_diagonal_is_each_image_against_all_others():
@@ -203,6 +206,21 @@ def test_wrong_use_is_named(message):
     with pytest.raises(ReidError) as caught:
         evaluate_retrieval(**case)
     assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_wrong_use_with_embeddings_is_named():
+    gallery, people = np.ones((4, 2)), [1] * 300
+    for message, changed in (
+        ("max_rank is 0; expected 1 or more", {"max_rank": 0}),
+        ("300 query and 3 gallery embeddings; expected one a pid: 300 and 4", {"gallery": gallery[:3]}),
+        # the first that counts: image 0 is junk, and so is its copy
+        ("the distance of query 280 to gallery image 2 is inf", {"gallery": gallery + [[9], [9], [0], [0]]}),
+    ):
+        far = np.ones((300, 2)) + 1e30 * (np.arange(300) == 280)[:, None]  # its square is beyond float32
+        case = {"query": far, "gallery": gallery, "query_pids": people, "gallery_pids": [-1, -1, 1, 2]}
+        with pytest.raises(ReidError) as caught:
+            evaluate_embeddings(**case | changed)
+        assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_little_memory():
