@@ -9,6 +9,7 @@ __all__ = ['Config', 'learning_rate', 'deal_rows', 'State', 'run_epoch']
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,14 @@ from .triplet import triplet_loss
 from .uncertainty import UncertaintyWeighting
 
 # %% ../nbs/11a_learning.ipynb #5154d06d
+_LIMITS = (
+    ("epochs", 1, 10**6),
+    ("split_seed seed", 0, 2**32 - 1),
+    ("stock_epochs patience warmup s_speed weight_decay balance identity", 0, 10**6),
+    ("erase smoothing ema junk", 0, 1),
+)
+
+
 @dataclass(frozen=True)
 class Config:
     "Everything that decides the outcome of a training, but the data."
@@ -70,14 +79,23 @@ class Config:
 
     def check(self) -> None:
         "`ReidError` for what no part of the network would notice itself."
-        require(self.epochs >= 1, f"epochs is {self.epochs}; expected 1 or more")
+        for names, low, high in _LIMITS:
+            for name in names.split():
+                value, kind = getattr(self, name), Integral if type(getattr(Config, name)) is int else Real
+                fits = isinstance(value, kind) and low <= value <= high
+                require(
+                    fits,
+                    f"{name} is {value!r}; expected {'a whole number ' * (kind is Integral)}{low} to {high}",
+                )
         require(self.watch in WATCHED, f"watch {self.watch!r}; expected one of {', '.join(WATCHED)}")
         require(self.lr > 0, f"lr is {self.lr}; expected above 0")
         require(
             self.schedule in ("constant", "cosine"),
             f"schedule {self.schedule!r}; expected constant or cosine",
         )
-        require(0 <= self.junk <= 1, f"junk is {self.junk}; expected a share of a batch, 0..1")
+        triplet_loss(
+            torch.eye(4), torch.tensor([1, 1, 2, 2]), self.margin, self.mining
+        )  # refuses what it cannot
 
     def network(
         self,

@@ -301,7 +301,7 @@ _LAYOUTS = {"official": _official, "course": _course}
 def make_minimarket(
     root: str | Path,  # the folder to make; must not exist yet
     n_identities: int = 300,  # people to train on, 2..4999; as many others are drawn to search for
-    size: tuple[int, int] = (128, 64),  # (height, width) of the images in pixels, at least (16, 8)
+    size: tuple[int, int] = (128, 64),  # (height, width) of the images in pixels, (16, 8) to (2048, 2048)
     layout: str = "official",  # "official" or "course"
     seed: int = 0,  # the same seed gives the same bytes
     images_per_identity: float = 17.3,  # the mean, 2 or more
@@ -309,7 +309,9 @@ def make_minimarket(
     "Draw a data set in the layout of Market-1501. `ReidError`: the folder exists, or a value is out of range."
     require(layout in _LAYOUTS, f"layout {layout!r} is unknown; expected one of {', '.join(_LAYOUTS)}")
     require(2 <= n_identities <= 4999, f"n_identities is {n_identities}; expected 2 to 4999")
-    require(min(size[0], 2 * size[1]) >= 16, f"size is {size}; expected (height, width) of at least (16, 8)")
+    fits = min(size[0], 2 * size[1]) >= 16 and max(size) <= 2048
+    require(fits, f"size is {size}; expected (height, width) from (16, 8) to (2048, 2048)")
+    require(0 <= seed < 2**32, f"seed is {seed}; expected 0 to {2**32 - 1}")
     require(images_per_identity >= 2, f"images_per_identity is {images_per_identity}; expected 2 or more")
     rng = np.random.default_rng(seed)
     with whole_folder(root) as part:
