@@ -113,6 +113,8 @@ class Backbone(nn.Module):
     ) -> dict[str, Tensor]:  # "layer1".."layer4": (n, c, h, w); "v": (n, width)
         "The maps after each layer, and the pooled vector v."
         require_shape("images", images.shape, "n 3 height width")
+        kind = images.dtype
+        require(kind.is_floating_point, f"images are numbers of type {kind}; expected normalised ones")
         maps = self.maxpool(self.relu(self.bn1(self.conv1(images))))
         features = {}
         for name in self.channels:

@@ -8,6 +8,7 @@ __all__ = ['make_parser', 'main']
 # %% ../nbs/21_cli.ipynb #74a8ca0f
 import argparse
 import errno
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -175,6 +176,9 @@ def main(
     arguments: Sequence[str] | None = None,  # what stands behind the command's name; None: of this process
 ) -> int:  # exit code: 0, 1 (failed) or 2 (wrong use)
     "Run a command."
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may lack a sign, and a file name be no text
+            stream.reconfigure(errors="backslashreplace")
     args = make_parser().parse_args(arguments)
     try:
         _one_of_several(args.run_command)
@@ -196,19 +200,33 @@ def _one_of_several(command: Callable) -> None:
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # it remarks on what is meant so
 
 
+_REMEDIES = {
+    ("ENOSPC", "EFBIG", "EDQUOT"): "nothing half-written is left: make room, then give the command again",
+    ("EROFS", "EACCES", "EPERM"): "choose a place that you may write to, or a file that you may read",
+    ("ENOENT",): "expected a file or folder that is there: look at its name, and give the command again",
+    ("EEXIST", "ENOTEMPTY"): "choose another name, or remove it first",
+    (
+        "EISDIR",
+        "ENOTDIR",
+    ): "expected a file where a folder is, or a folder where a file is: choose another name",
+    ("ENAMETOOLONG",): "choose a shorter name",
+}
+
+
 def _remedy(error: Exception) -> str:
     "What to do when the disk refuses; a ReidError says it itself."
-    number = getattr(error, "errno", None)
-    if number in (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", None)):
-        return "; nothing half-written is left: make room, then give the command again"
-    if number in (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR):
-        return "; choose a place that you may write to"
-    return ""
+    if not isinstance(error, OSError):
+        return ""
+    name = errno.errorcode.get(error.errno or 0, "")
+    known = (remedy for names, remedy in _REMEDIES.items() if name in names)
+    return f"; {next(known, 'mend that, then give the command again')}"
 
 
 def _fail(message: str) -> int:
-    from reid_course.intake import one_line
-
+    try:
+        from reid_course.intake import one_line
+    except Exception:  # pandas may be broken, as the doctor has just said
+        one_line = ascii
     print(f"reid-course: {one_line(message)}", file=sys.stderr)
     return 1
 

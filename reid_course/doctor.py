@@ -13,12 +13,10 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 
 from .core import ReidError, pick_device, pick_precision
-from .data import survey
-from .intake import one_line
 
 # %% ../nbs/19a_doctor.ipynb #67636906
 _SIGNS = {">=": operator.ge, "<=": operator.le, "==": operator.eq, ">": operator.gt, "<": operator.lt}
@@ -101,14 +99,27 @@ def _package(wanted: str) -> Finding:
     return Finding(state, name, f"{version} ({bounds})", "" if state == "ok" else remedy)
 
 # %% ../nbs/19a_doctor.ipynb #20b717fe
+def _broken(
+    what: str,  # they are
+    *names: str,  # of packages that go together
+) -> list[Finding]:  # one, or none where all can be imported
+    "Whether packages that are there can be used."
+    try:
+        for name in names:
+            import_module(name)
+    except Exception as error:  # a torch beside a torchvision of another build fails in several ways
+        remedy = f"pip install --force-reinstall {' '.join(names)} -c constraints.txt"
+        return [Finding("wrong", what, f"cannot be imported: {error!r}", remedy)]
+    return []
+
+
 def hardware() -> list[Finding]:
     "Whether PyTorch can be imported, where a training would run, and whether its fast number format is there."
-    try:
-        import torch
-        import torchvision  # noqa: F401
-    except Exception as error:  # a torch beside a torchvision of another build fails in several ways
-        remedy = "pip install --force-reinstall torch torchvision -c constraints.txt"
-        return [Finding("wrong", "PyTorch", one_line(f"cannot be imported: {error}"), remedy)]
+    broken = _broken("PyTorch", "torch", "torchvision")
+    if broken:
+        return broken
+    import torch
+
     device = pick_device()
     name = (
         torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
@@ -129,6 +140,9 @@ def real_data(
     if not market:
         remedy = "for the real data: export REID_MARKET=FOLDER; the drawn ones need nothing"
         return Finding("note", what, "not set", remedy)
+    from reid_course.data import survey  # what they need may be broken
+    from reid_course.intake import one_line
+
     try:
         data, faults = survey(market)
     except ReidError as error:
@@ -163,9 +177,10 @@ def weights(
 # %% ../nbs/19a_doctor.ipynb #c0d5d602
 def examine() -> list[Finding]:
     "Everything that is looked at, in the order in which one would mend it."
-    found = [*packages(), *hardware()]
-    able = not any(finding.what == "PyTorch" for finding in found)
-    return [*found, real_data(os.environ.get("REID_MARKET")), *([weights()] if able else [])]
+    found = [*packages(), *_broken("tables", "numpy", "pandas"), *hardware()]
+    if any(finding.state == "wrong" for finding in found):
+        return found
+    return [*found, real_data(os.environ.get("REID_MARKET")), weights()]
 
 
 def show(

@@ -81,11 +81,13 @@ class ReidModel(nn.Module):
         team: Team = ALONE,  # batches are dealt to its processes; each gets all the answers
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:  # name -> logits (n, classes); embeddings (n, d)
         "Logits by attribute, the junk class behind them if it was learned, and the points to search by."
+        require(batch >= 1, f"batch is {batch}; expected 1 or more")
         if not isinstance(images, Images | np.ndarray):
             images = Images([str(path) for path in images], self.size, cache=False)
         if isinstance(images, np.ndarray):
             require(images.dtype == np.uint8, f"images are numbers of type {images.dtype}; expected uint8")
             require_shape("images", images.shape, "n {} {} 3".format(*self.size))
+        require(len(images) > 0, "no image to look at; expected at least one")
         was_training = self.training
         self.eval()
         team.settle(self)
@@ -164,6 +166,8 @@ def build_model(
     "One of the report's networks, or a variant of it."
     require(model in MODELS, f"model {model!r} is unknown; expected {', '.join(MODELS)}")
     require(tasks in TASKS, f"tasks {tasks!r} is unknown; expected {', '.join(TASKS)}")
+    sound = len(size) == 2 and all(1 <= side <= 4096 for side in size)
+    require(sound, f"size is {tuple(size)}; expected (height, width), each from 1 to 4096")
     backbone = resnet_backbone(depth, strides, weights, pooling)
     require(
         layer in backbone.channels, f"layer {layer!r} is unknown; expected {', '.join(backbone.channels)}"
@@ -244,7 +248,6 @@ def _described(text: str, path: Path, device: str = "cpu") -> ReidModel:
     try:
         config = json.loads(text)
         require("weights" not in config, "it asks for the weights of another file")
-        require(all(0 < side <= 4096 for side in config.get("size", ())), "images of that size")
         with torch.device(device):
             return build_model(**config)
     except Exception as error:  # a header can hold anything

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from .core import PALETTE, require, whole_file
+from .core import PALETTE, require, require_columns, whole_file
 from .data import NAMES, Dataset, load_dataset
 from .explorer import figure_distances, figure_queries, gather, listening, telling_queries
 from .images import Images
@@ -182,12 +182,21 @@ def chart_attention(
     )
 
 # %% ../nbs/19_report.ipynb #f052b2ea
+def _of_run(file: Path, *names: str) -> dict:
+    "A JSON file of a run. `ReidError` unless it holds what is named."
+    found = read_json(file)
+    missing = [name for name in names if name not in found]
+    require(not missing, f"{file} has no {missing[:1]}; expected {', '.join(names)}: put a copy in its place")
+    return found
+
+
 def held_out(
     run: str | Path,  # a run folder
     data: str | Path | Dataset,  # the data set it was trained on
 ) -> pd.DataFrame:  # the images of the people it has not seen
     "The held-out images of a run. `ReidError` if the data set does not have its people."
-    config, data = read_json(Path(run) / "config.json"), load_dataset(data)
+    config = _of_run(Path(run) / "config.json", "valid", "split_seed", "valid_identities")
+    data = load_dataset(data)
     _, held = split_identities(data.train, config["valid"], config["split_seed"])
     same = sorted(held.pid.unique().tolist()) == sorted(config["valid_identities"])
     require(
@@ -197,17 +206,24 @@ def held_out(
     return held
 
 # %% ../nbs/19_report.ipynb #b4611ddf
+_SHOWN = ("strides", "form", "seed", "split_seed")  # of a run's options, on its page
+
+
 def report_run(
     run: str | Path,  # a finished run folder
     data: str | Path | Dataset,  # the data set it was trained on
 ) -> Path:  # report.html
     "Write figures/*.png and report.html into a run folder."
     run = Path(run)
-    metrics, config = (read_json(run / name) for name in ("metrics.json", "config.json"))
+    config = _of_run(run / "config.json", "model", "valid", "epochs", "tasks", "weights", *_SHOWN)
+    metrics = _of_run(run / "metrics.json", "best_epoch", "best", "last", "MFC")
+    require(config["model"] in MODELS, f"{run / 'config.json'}: no model {config['model']!r} is known")
     title, log = MODELS[config["model"]], pd.read_csv(run / "log.csv")
+    curves = ["accuracy", "mAP", "valid_total"] if config["valid"] != 0 else []
+    require_columns(f"{run / 'log.csv'}", log, ["epoch", *curves])
     facts = {"best epoch": f"{metrics['best_epoch']} of {config['epochs']}"}
     facts |= {"tasks": config["tasks"], "weights": config["weights"] or "from scratch"}
-    facts |= {name: config[name] for name in ("strides", "form", "seed", "split_seed")}
+    facts |= {name: config[name] for name in _SHOWN}
     if config["valid"] == 0:
         facts["held out"] = "nobody, so nothing could be judged"
         charts = {"Epoch by epoch": chart_curves({title: log})}
@@ -291,7 +307,7 @@ def report_comparison(
     chosen: dict[str, Path] = {}
     for run in runs.values():
         if (run / "best.safetensors").exists():
-            model = read_json(run / "config.json")["model"]
+            model = _of_run(run / "config.json", "model")["model"]
             chosen.setdefault(MODELS[model], run)  # the first of each; ablations come later
     tables = {"Table 1: attribute accuracy, %": first, "Table 2: retrieval, %": second, **more}
     return _page(out, "Three models compared", facts, tables, logs, records[0]["MFC"], chosen, data)

@@ -7,12 +7,13 @@ __all__ = ['parse_where', 'check_where', 'Gallery', 'figure_ranked_lists', 'figu
 
 # %% ../nbs/14_retrieval.ipynb #04a2d453
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from .core import PALETTE, ReidError, require, require_columns, require_shape, whole_file
 from .data import ATTRIBUTES, NAMES
@@ -45,10 +46,12 @@ def check_where(
     where: Mapping[str, str | Sequence[str]],  # attribute -> answer or answers
 ) -> dict[str, list[int]]:  # attribute -> class numbers
     "The class numbers of conditions."
+    expected = "expected attributes and answers, such as {'hat': 'yes'}"
+    require(isinstance(where, Mapping), f"the conditions are {where!r:.80}; {expected}")
     numbers = {}
     for name, words in where.items():
         require(name in _CLASSES, f"{name!r} is no attribute; expected one of {', '.join(NAMES)}")
-        wanted = [words] if isinstance(words, str) else list(words)
+        wanted = list(words) if isinstance(words, Iterable) and not isinstance(words, str) else [words]
         require(bool(wanted), f"{name} has no answer that will do; expected {', '.join(_CLASSES[name])}")
         for word in wanted:
             require(
@@ -56,6 +59,21 @@ def check_where(
             )
         numbers[name] = [_CLASSES[name].index(word) for word in wanted]
     return numbers
+
+
+def _numbers(
+    values: ArrayLike,  # from outside
+    what: str,  # named in errors
+) -> np.ndarray:  # float32
+    "An array of finite numbers. `ReidError`: it holds something else, or its rows differ in length."
+    try:
+        array = np.asarray(values, np.float32)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ReidError(
+            f"{what} is no array of numbers ({error}); expected rows of the same length"
+        ) from error
+    require(bool(np.isfinite(array).all()), f"{what} is not finite; expected numbers only")
+    return array
 
 # %% ../nbs/14_retrieval.ipynb #31562cf9
 class Gallery:
@@ -100,22 +118,24 @@ class Gallery:
         probabilities: Mapping[str, np.ndarray] | None = None,  # name -> (n, classes)
     ) -> None:
         "Add pictures. On disk: when it returns they are there, whatever becomes of this process."
-        embeddings = np.asarray(embeddings, np.float32)
-        new = {name: np.asarray(p, np.float32) for name, p in (probabilities or {}).items()}
+        embeddings = _numbers(embeddings, "an embedding")
+        new = {name: _numbers(p, f"a probability of {name}") for name, p in (probabilities or {}).items()}
         require_shape("embeddings", embeddings.shape, "n d")
-        sizes = {len(embeddings), len(table), *map(len, new.values())}
-        require(
-            len(sizes) == 1,
-            f"embeddings, table and probabilities have {sorted(sizes)} rows; expected the same",
-        )
-        require_columns("the table", table, ["path"])
         strange = [
             name for name in new if name not in _CLASSES or new[name].shape[1:] != (len(_CLASSES[name]),)
         ]
         require(
             not strange, f"probabilities of {strange[:1]} are no attribute's; expected (n, classes) of one"
         )
-        require(bool(np.isfinite(embeddings).all()), "an embedding is not finite; expected numbers only")
+        for name, p in new.items():
+            wrong = p[(p < 0) | (p > 1.0001)]  # a sum may be rounded up
+            require(not wrong.size, f"a probability of {name} is {wrong[:1]}; expected 0 to 1")
+        sizes = {len(embeddings), len(table), *map(len, new.values())}
+        require(
+            len(sizes) == 1,
+            f"embeddings, table and probabilities have {sorted(sizes)} rows; expected the same",
+        )
+        require_columns("the table", table, ["path"])
         if len(self):
             width, names, columns = self.store.kind
             found, own = (embeddings.shape[1], sorted(new)), (width, names)
@@ -148,7 +168,7 @@ class Gallery:
     ):  # rows of the table, best first, with `distance` (picture) or `score` (words only, 0..1)
         "The pictures nearest to the query; with conditions, only those that fit. Without a query, the best fitting."
         require(len(self) > 0, "the gallery is empty; expected pictures: add some first")
-        require(top > 0, f"top is {top}; expected at least 1")
+        require(isinstance(top, int | np.integer) and top > 0, f"top is {top}; expected at least 1, whole")
         require(
             query is not None or bool(where),
             "nothing to search for; expected a picture or a condition, or both",
@@ -166,9 +186,9 @@ class Gallery:
         "The query as an embedding."
         if isinstance(query, str | Path):
             return self._network().predict([query])[1][0]
-        require_shape("the query", query.shape, f"{self.store.kind[0]}")
-        require(bool(np.isfinite(query).all()), "the query is not finite; expected numbers only")
-        return query
+        point = _numbers(query, "the query")
+        require_shape("the query", point.shape, f"{self.store.kind[0]}")
+        return point
 
     def _network(self) -> ReidModel:
         if self.model is None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 import numpy as np
+import pandas as pd
 
 from .core import require, require_shape
 
@@ -44,6 +45,11 @@ class PKBatchSampler:
     ):
         pids = np.asarray(pids)
         require_shape("pids", pids.shape, "n")
+        unknown = pd.isna(pids).nonzero()[0]
+        require(
+            not len(unknown), f"pids: that of image {unknown[:1]} is missing; expected one for each image"
+        )
+        require(0 <= seed < 2**63, f"seed is {seed}; expected 0 or more, below 2**63")
         self.people = np.unique(pids)
         require(
             p >= 2 and k >= 2, f"p is {p} and k is {k}; expected at least 2 of each, or there is no triplet"

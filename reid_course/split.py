@@ -21,6 +21,7 @@ def split_identities(
     "Two tables that share no person. Distractors and junk (pid below 1) are in neither."
     require_columns("the table", frame, ["pid"])
     require(0 <= valid < 1, f"valid is {valid}; expected a share of the identities, from 0 to below 1")
+    require(0 <= seed < 2**63, f"seed is {seed}; expected 0 or more, below 2**63")
     people = np.unique(frame.pid[frame.pid > 0])
     held = max(1, round(valid * len(people))) if valid > 0 else 0
     require(
@@ -43,6 +44,10 @@ def most_frequent_class_accuracy(
     "Accuracy of always answering the commonest training class (the report's MFC, Table 1)."
     for what, frame in {"the training's table": train, "the table to answer for": valid}.items():
         require_columns(what, frame, NAMES)
+        for a in ATTRIBUTES:
+            wrong = frame[a.name][~frame[a.name].isin(range(-1, len(a.classes)))]
+            found = f"{what}: {a.name} of row {wrong.index[:1].tolist()} is {wrong[:1].tolist()}"
+            require(wrong.empty, f"{found}; expected a class number from 0 to {len(a.classes) - 1}, or -1")
     return pd.Series(
         {a.name: _guess(train[a.name], valid[a.name], len(a.classes)) for a in ATTRIBUTES}, name="MFC"
     )

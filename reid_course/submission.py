@@ -53,6 +53,7 @@ def write_submission(
 ) -> Path:  # the folder
     "Write classification_test.csv and reid_test.txt for every gallery image and every query."
     require(top >= 1, f"top is {top}; expected 1 or more")
+    require(limit >= 0, f"limit is {limit}; expected a junk score, 0 or more")
     data, out = load_dataset(data), Path(out)
     require(
         len(data.query) > 0 and len(data.gallery) > 0,

@@ -22,9 +22,9 @@ def pairwise_distances(
     y = x if y is None else y.float()
     scale = x.square().sum(1)[:, None] + y.square().sum(1)
     squared = scale - 2 * x @ y.T
-    apart = squared > 4 * torch.finfo(torch.float32).eps * scale.detach()
+    equal = squared <= 4 * torch.finfo(torch.float32).eps * scale.detach()  # NaN is not, and stays NaN
     # the inner where keeps the root's slope finite, the outer one puts the zeros
-    return torch.where(apart, torch.where(apart, squared, 1.0).sqrt(), 0.0)
+    return torch.where(equal, 0.0, torch.where(equal, 1.0, squared).sqrt())
 
 # %% ../nbs/08_triplet.ipynb #a166cd8c
 def _hinge(
@@ -90,7 +90,7 @@ def triplet_loss(
             margin == "soft" and mining != "semihard", f"margin {margin!r} with {mining}; expected a number"
         )
     else:
-        require(margin >= 0, f"margin is {margin}; expected 0 or more, or 'soft'")
+        require(0 <= margin < float("inf"), f"margin is {margin}; expected 0 or more, or 'soft'")
     require_shape("embeddings", embeddings.shape, "n d")
     require_shape("pids", pids.shape, f"{len(embeddings)}")
     same = pids[:, None] == pids

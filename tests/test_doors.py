@@ -30,6 +30,7 @@ FOUR, PIDS = np.random.default_rng(0).random((4, 3)), np.array([1, 1, 2, 2])
 FRAME = pd.DataFrame({"path": ["a", "b"], "pid": [1, 2]} | {name: [0, 0] for name in NAMES})
 MAPS = {"v": torch.zeros(2, 512), "layer3": torch.zeros(2, 256, 8, 4)}
 SMALL = {"size": (64, 32), "strides": "imagenet"}
+IMAGES = np.zeros((2, 64, 32, 3), np.uint8)
 
 Wrong = tuple[Callable[[], object], str]
 DOORS: dict[str, list[Wrong]] = {
@@ -43,6 +44,8 @@ DOORS: dict[str, list[Wrong]] = {
         (lambda: split_identities(FRAME, 1.0), "valid is 1.0; expected a share"),
         (lambda: split_identities(FRAME, 0.5), "2 identities, 1 of them held out; expected at least 2"),
         (lambda: split_identities(FRAME.drop(columns="pid")), "no column ['pid']; expected"),
+        (lambda: split_identities(FRAME, seed=-1), "seed is -1; expected 0 or more"),
+        (lambda: split_identities(FRAME, seed=2**63), f"seed is {2**63}; expected 0 or more"),
     ],
     "most_frequent_class_accuracy": [
         (
@@ -52,6 +55,14 @@ DOORS: dict[str, list[Wrong]] = {
         (
             lambda: most_frequent_class_accuracy(FRAME, FRAME.drop(columns="age")),
             "no column ['age']; expected",
+        ),
+        (
+            lambda: most_frequent_class_accuracy(FRAME.assign(hat="no"), FRAME),
+            "the training's table: hat of row [0] is ['no']; expected a class number from 0 to 1",
+        ),
+        (
+            lambda: most_frequent_class_accuracy(FRAME, FRAME.assign(age=[0, 99])),
+            "age of row [1] is [99]; expected a class number from 0 to 3",
         ),
     ],
     "resnet_backbone": [
@@ -63,10 +74,15 @@ DOORS: dict[str, list[Wrong]] = {
             lambda: resnet_backbone()(torch.zeros(2, 64, 32, 3)),
             "images has shape (2, 64, 32, 3); expected (n, 3,",
         ),
+        (
+            lambda: resnet_backbone()(torch.zeros(2, 3, 64, 32, dtype=torch.uint8)),
+            "images are numbers of type torch.uint8; expected normalised ones",
+        ),
     ],
     "DenseHeads": [
         (lambda: DenseHeads()({"v": torch.zeros(2, 9)}), "v has shape (2, 9); expected (n, 512)"),
         (lambda: DenseHeads()({}), "no 'v' among the features"),
+        (lambda: DenseHeads(0), "width is 0; expected 1 or more"),
     ],
     "ConvHeads": [
         (lambda: ConvHeads(128)(MAPS), "layer3 has shape (2, 256, 8, 4); expected (n, 128, h, w)"),
@@ -75,27 +91,38 @@ DOORS: dict[str, list[Wrong]] = {
             "no 'layer9' among the features; expected one of v, layer3",
         ),
         (lambda: ConvHeads(kernel=2), "kernel is 2; expected an odd number"),
+        (lambda: ConvHeads(kernel=-1), "kernel is -1; expected 1 or more"),
+        (lambda: ConvHeads(0), "channels is 0; expected 1 or more"),
+        (lambda: ConvHeads(hidden=0), "hidden is 0; expected 1 or more"),
     ],
     "EmbeddingHead": [
         (lambda: EmbeddingHead(256)(MAPS), "v has shape (2, 512); expected (n, 256)"),
         (lambda: EmbeddingHead(dim=0), "dim is 0; expected 1 or more"),
+        (lambda: EmbeddingHead(-1), "width is -1; expected 1 or more"),
+        (lambda: EmbeddingHead(identities=-1), "identities is -1; expected 0 or more"),
         (lambda: EmbeddingHead().identify(torch.zeros(2, 256)), "this head knows no identities"),
     ],
     "SelfAttentionHeads": [
         (lambda: SelfAttentionHeads(v_width=256)(MAPS), "v has shape (2, 512); expected (n, 256)"),
         (lambda: SelfAttentionHeads(128)(MAPS), "layer3 has shape (2, 256, 8, 4); expected (n, 128, h, w)"),
         (lambda: SelfAttentionHeads(width=9), "width 9 with 2 heads; expected a multiple"),
+        (lambda: SelfAttentionHeads(0), "channels is 0; expected 1 or more"),
     ],
     "PKBatchSampler": [
         (lambda: PKBatchSampler(PIDS, 1, 4), "p is 1 and k is 4; expected at least 2 of each"),
         (lambda: PKBatchSampler(PIDS, 3, 2), "2 identities for batches of p = 3; expected at least 3"),
         (lambda: PKBatchSampler(PIDS[:, None], 2, 2), "pids has shape (4, 1); expected (n,)"),
         (lambda: PKBatchSampler(PIDS, 2, 2).set_epoch(-1), "epoch is -1; expected 0 or more"),
+        (lambda: PKBatchSampler(PIDS, 2, 2, seed=-1), "seed is -1; expected 0 or more"),
+        (lambda: PKBatchSampler(PIDS, 2, 2, seed=2**63), f"seed is {2**63}; expected 0 or more"),
+        (lambda: PKBatchSampler([1, 1, np.nan], 2, 2), "pids: that of image [2] is missing"),
     ],
     "triplet_loss": [
         (lambda: triplet_loss(POINTS, PEOPLE[:3]), "pids has shape (3,); expected (4,)"),
         (lambda: triplet_loss(POINTS[0], PEOPLE), "embeddings has shape (3,); expected (n, d)"),
         (lambda: triplet_loss(POINTS, PEOPLE, -0.1), "margin is -0.1; expected 0 or more"),
+        (lambda: triplet_loss(POINTS, PEOPLE, np.inf), "margin is inf; expected 0 or more"),
+        (lambda: triplet_loss(POINTS, PEOPLE, np.nan), "margin is nan; expected 0 or more"),
         (lambda: triplet_loss(POINTS, PEOPLE, mining="easy"), "mining 'easy' is unknown; expected"),
         (lambda: triplet_loss(POINTS, torch.ones(4)), "no valid triplet among 4 images of 1 identities"),
     ],
@@ -136,7 +163,16 @@ DOORS: dict[str, list[Wrong]] = {
         (lambda: build_model(tasks="none"), "tasks 'none' is unknown; expected"),
         (lambda: build_model(dim=0), "dim is 0; expected 1 or more"),
         (lambda: build_model("convhead", layer="layer9"), "layer9"),
+        (lambda: build_model(identities=-1), "identities is -1; expected 0 or more"),
+        (lambda: build_model(size=(0, 0)), "size is (0, 0); expected (height, width), each from 1 to 4096"),
+        (lambda: build_model(size=(-64, 32)), "size is (-64, 32); expected (height, width)"),
+        (lambda: build_model(size=(64,)), "size is (64,); expected (height, width)"),
+        (lambda: build_model(size=(128, 4097)), "size is (128, 4097); expected (height, width)"),
         (lambda: build_model(**SMALL).predict(np.zeros((2, 8, 8, 3), np.uint8)), "(2, 8, 8, 3)"),
+        (lambda: build_model(**SMALL).predict(IMAGES[:0]), "no image to look at; expected at least one"),
+        (lambda: build_model(**SMALL).predict([]), "no image to read; expected at least one"),
+        (lambda: build_model(**SMALL).predict(IMAGES, batch=0), "batch is 0; expected 1 or more"),
+        (lambda: build_model(**SMALL).predict(IMAGES, batch=-1), "batch is -1; expected 1 or more"),
     ],
     "load_model": [(lambda: load_model(NOWHERE), "no-such-place")],
     "train": [
@@ -148,11 +184,28 @@ DOORS: dict[str, list[Wrong]] = {
         (lambda: Gallery().search(FOUR[0]), "the gallery is empty"),
         (lambda: filled().search(FOUR[0, :2]), "the query has shape (2,); expected (3,)"),
         (lambda: filled().search(FOUR[0], top=0), "top is 0; expected at least 1"),
+        (lambda: filled().search(FOUR[0], top=1.5), "top is 1.5; expected at least 1, whole"),
+        (lambda: filled().search([1, [2]]), "the query is no array of numbers ("),
+        (lambda: filled().search([1, 2]), "the query has shape (2,); expected (3,)"),
+        (lambda: filled().search(FOUR[0] * np.nan), "the query is not finite"),
         (lambda: filled().search(where={"hat": "blue"}), "hat cannot be 'blue'; expected no, yes"),
+        (lambda: filled().search(where={"hat": 5}), "hat cannot be 5; expected no, yes"),
+        (lambda: filled().search(where=["hat"]), "the conditions are ['hat']; expected attributes and"),
         (lambda: Gallery().add(FOUR, FRAME), "have [2, 4] rows; expected the same"),
         (lambda: Gallery().add(FOUR[0], FRAME), "embeddings has shape (3,); expected (n, d)"),
+        (lambda: Gallery().add([[1, 2], [3]], FRAME), "an embedding is no array of numbers ("),
+        (lambda: Gallery().add(FOUR[:2] * np.nan, FRAME), "an embedding is not finite"),
+        (lambda: Gallery().add(FOUR[:2], FRAME, {"hat": [[1, 0], [1]]}), "of hat is no array of numbers ("),
+        (lambda: Gallery().add(FOUR[:2], FRAME, {"hat": 1}), "probabilities of ['hat'] are no attribute's"),
+        (lambda: Gallery().add(FOUR[:2], FRAME, {"hat": [[1.1, 0]] * 2}), "of hat is [1.1]; expected 0 to 1"),
+        (lambda: Gallery().add(FOUR[:2], FRAME, {"hat": [[-1, 2]] * 2}), "of hat is [-1.]; expected 0"),
+        (lambda: Gallery().add(FOUR[:2], FRAME, {"hat": [[np.nan, 1]] * 2}), "of hat is not finite"),
     ],
-    "write_submission": [(lambda: written(top=0), "top is 0; expected 1 or more")],
+    "write_submission": [
+        (lambda: written(top=0), "top is 0; expected 1 or more"),
+        (lambda: written(limit=-1), "limit is -1; expected a junk score, 0 or more"),
+        (lambda: written(limit=np.nan), "limit is nan; expected a junk score, 0 or more"),
+    ],
     "validate_submission": [(lambda: validate_submission(NOWHERE, NOWHERE), "no-such-place")],
 }
 
@@ -181,6 +234,14 @@ def test_wrong_values_are_refused_in_one_line(name, call, said):
     message = str(caught.value)
     assert said in message and "\n" not in message and len(message) < 400, message
     assert not NOWHERE.exists()
+
+
+@pytest.mark.parametrize("mining", ["all", "hard", "semihard"])
+@pytest.mark.parametrize("lost", range(4))
+def test_an_embedding_that_is_not_a_number_shows_in_the_loss(mining: str, lost: int):
+    points = torch.randn(4, 3).index_fill(0, torch.tensor([lost]), torch.nan)
+    loss = triplet_loss(points, PEOPLE, mining=mining)
+    assert loss.isnan() and UncertaintyWeighting()(torch.ones(()), loss).isnan()
 
 
 def test_every_promised_name_has_its_cases():

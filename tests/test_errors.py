@@ -1,16 +1,21 @@
 """What a user can get wrong, through the command: one line that names file and remedy, and nothing half-written."""
 
+import errno
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from support import run
+from support import failed, run
 
+from reid_course import cli
 from reid_course.core import ReidError
 from reid_course.data import load_dataset
 from reid_course.minimarket import make_minimarket
 from reid_course.model import build_model, load_model, read_weights, save_model
+from reid_course.report import report_run
 
 FAST = ("--weights", "none", "--size", "64", "32", "--epochs", "1", "--p", "4")
 
@@ -114,6 +119,88 @@ def test_a_checkpoint_of_another_architecture(tmp_path: Path):
     fails("predict", tmp_path, "x.jpg", contains=("best.safetensors", "another architecture"))
     with pytest.raises(ReidError, match="another architecture"):
         load_model(tmp_path)
+
+
+def drawn_run(course: Path, folder: Path) -> Path:
+    "A run as far as its report and its judgement read it, but for what is spoilt."
+    save_model(build_model("resnet", size=(64, 32), strides="imagenet"), folder / "best.safetensors")
+    (folder / "config.json").write_text("{}")
+    return folder
+
+
+def test_a_run_whose_description_lacks_something(course: Path, tmp_path: Path):
+    folder = drawn_run(course, tmp_path / "run")
+    fails("evaluate", folder, "--data", course, contains=("config.json has no ['valid']", "put a copy"))
+
+
+SHOWN = '"epochs": 1, "tasks": "both", "weights": null, "strides": "reid", "form": "report", "seed": 0'
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "said"),
+    [
+        (
+            "config.json",
+            f'{{"model": "vgg", "valid": 0.3, "split_seed": 0, {SHOWN}}}',
+            "no model 'vgg' is known",
+        ),
+        ("config.json", '{"model": "resnet"}', "has no ['valid']"),
+        ("metrics.json", "{}", "has no ['best_epoch']"),
+        ("log.csv", "epoch,accuracy,mAP\n1,0.5,0.5\n", "has no column ['valid_total']"),
+    ],
+)
+def test_a_report_of_a_run_that_lacks_something(tmp_path: Path, file: str, text: str, said: str):
+    sound = f'{{"model": "resnet", "valid": 0.3, "split_seed": 0, {SHOWN}}}'
+    (tmp_path / "config.json").write_text(sound)
+    (tmp_path / "metrics.json").write_text('{"best_epoch": 1, "best": {}, "last": {}, "MFC": {}}')
+    (tmp_path / file).write_text(text)
+    with pytest.raises(ReidError) as error:
+        report_run(tmp_path, tmp_path)
+    assert f"{tmp_path / file}" in str(error.value) and said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "remedy"),
+    [
+        ("ENOSPC", "make room"),
+        ("EACCES", "may write to"),
+        ("ENOENT", "look at its name"),
+        ("EEXIST", "choose another name"),
+        ("EISDIR", "choose another name"),
+        ("ENAMETOOLONG", "a shorter name"),
+        ("EIO", "mend that"),
+    ],
+)
+def test_what_the_disk_refuses_has_a_remedy(monkeypatch, capsys, kind: str, remedy: str):
+    number = getattr(errno, kind)
+
+    def refuse(args: object) -> None:
+        raise OSError(number, os.strerror(number), "some/file")
+
+    monkeypatch.setattr(cli, "doctor", refuse)
+    said = failed(capsys, "doctor")
+    assert os.strerror(number) in said and "some/file" in said and remedy in said
+
+
+def test_a_terminal_without_our_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    monkeypatch.delenv("REID_MARKET", raising=False)
+    code, printed = run("reid-course", "doctor")
+    assert "\\u2192 for the real data" in printed and "Traceback" not in printed, printed
+    code, printed = run("reid-course", "data", "make", tmp_path / "personnes âgées", "--identities", "2")
+    assert code == 0 and "\\xe2g\\xe9es" in printed, printed
+
+
+@pytest.mark.parametrize("package", ["pandas", "numpy", "torch"])
+def test_the_doctor_sees_a_broken_package(tmp_path: Path, monkeypatch, package: str):
+    (tmp_path / f"{package}.py").write_text("raise ImportError('built for\\nanother machine')\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
+    code, printed = run("reid-course", "doctor")
+    assert code == 1 and "Traceback" not in printed, printed
+    assert (
+        "wrong" in printed and "cannot be imported: ImportError" in printed and "another machine" in printed
+    )
+    assert "--force-reinstall" in printed and printed.splitlines()[-1].startswith("reid-course: "), printed
 
 
 def test_the_data_are_never_touched(course: Path):
