@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from .core import require, require_shape
+from .core import require, require_shape, require_sizes
 from .data import ATTRIBUTES, Attribute
 from .heads import branch_maps, feature
 
@@ -25,6 +25,7 @@ class MultiHeadAttention(nn.Module):
         heads: int = 2,  # slices of the width that attend on their own
     ):
         super().__init__()
+        require_sizes(width=width, heads=heads)
         require(width % heads == 0, f"width {width} with {heads} heads; expected a multiple of the heads")
         self.heads = heads
         self.to_qkv = nn.Linear(width, 3 * width)
@@ -60,6 +61,7 @@ class SelfAttentionHeads(nn.Module):
         layer: str = "layer3",  # which maps
     ):
         super().__init__()
+        require_sizes(v_width=v_width, hidden=hidden, grid=grid)
         self.layer, self.channels, self.v_width, self.residual = layer, channels, v_width, residual
         n = len(attributes)
         self.branches = branch_maps(channels, n * hidden, kernel)

@@ -205,10 +205,7 @@ _REMEDIES = {
     ("EROFS", "EACCES", "EPERM"): "choose a place that you may write to, or a file that you may read",
     ("ENOENT",): "expected a file or folder that is there: look at its name, and give the command again",
     ("EEXIST", "ENOTEMPTY"): "choose another name, or remove it first",
-    (
-        "EISDIR",
-        "ENOTDIR",
-    ): "expected a file where a folder is, or a folder where a file is: choose another name",
+    ("EISDIR", "ENOTDIR"): "one is a file where the other is a folder: choose another name",
     ("ENAMETOOLONG",): "choose a shorter name",
 }
 

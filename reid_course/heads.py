@@ -13,18 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .core import require, require_shape
+from .core import require, require_shape, require_sizes
 from .data import ATTRIBUTES, Attribute
 
 # %% ../nbs/05_heads.ipynb #75e432ce
-def _require_sizes(
-    **sizes: int,  # by name: how wide, how many
-) -> None:
-    "`ReidError` unless each is 1 or more."
-    for name, size in sizes.items():
-        require(size >= 1, f"{name} is {size}; expected 1 or more")
-
-
 def feature(
     features: dict[str, Tensor],  # of the backbone
     name: str,  # "v", or "layer1" to "layer4"
@@ -45,7 +37,7 @@ class DenseHeads(nn.Module):
         attributes: Sequence[Attribute] = ATTRIBUTES,  # the questions
     ):
         super().__init__()
-        _require_sizes(width=width)
+        require_sizes(width=width)
         self.sizes = [len(attribute.classes) for attribute in attributes]
         self.classify = nn.Linear(width, sum(self.sizes))
 
@@ -99,7 +91,7 @@ class ConvHeads(nn.Module):
         layer: str = "layer3",  # which maps; the report chose layer3 empirically
     ):
         super().__init__()
-        _require_sizes(hidden=hidden)
+        require_sizes(hidden=hidden)
         self.layer, self.channels, self.hidden = layer, channels, hidden
         self.branches = branch_maps(channels, len(attributes) * hidden, kernel)
         self.classify = nn.ModuleList(nn.Linear(hidden, len(attribute.classes)) for attribute in attributes)
@@ -120,7 +112,7 @@ def branch_maps(
     kernel: int,  # side of the window, odd
 ) -> nn.Sequential:  # (n, channels, h, w) -> (n, out, h, w)
     "All attributes' convolutional branches as one: convolution, batch norm, ReLU."
-    _require_sizes(channels=channels, out=out, kernel=kernel)
+    require_sizes(channels=channels, out=out, kernel=kernel)
     require(kernel % 2 == 1, f"kernel is {kernel}; expected an odd number, so that the map keeps its size")
     convolution = nn.Conv2d(channels, out, kernel, padding=kernel // 2, bias=False)
     return nn.Sequential(convolution, nn.BatchNorm2d(out), nn.ReLU())
@@ -138,7 +130,7 @@ class EmbeddingHead(nn.Module):
         identities: int = 0,  # people of the training, to be told apart by a classifier; 0: none
     ):
         super().__init__()
-        _require_sizes(width=width, dim=dim)
+        require_sizes(width=width, dim=dim)
         require(identities >= 0, f"identities is {identities}; expected 0 or more")
         self.project = nn.Linear(width, dim)
         self.after = nn.Sequential(nn.BatchNorm1d(dim), nn.LeakyReLU()) if norm else nn.Identity()

@@ -107,6 +107,8 @@ DOORS: dict[str, list[Wrong]] = {
         (lambda: SelfAttentionHeads(128)(MAPS), "layer3 has shape (2, 256, 8, 4); expected (n, 128, h, w)"),
         (lambda: SelfAttentionHeads(width=9), "width 9 with 2 heads; expected a multiple"),
         (lambda: SelfAttentionHeads(0), "channels is 0; expected 1 or more"),
+        (lambda: SelfAttentionHeads(heads=0), "heads is 0; expected 1 or more"),
+        (lambda: SelfAttentionHeads(v_width=0, grid=0), "v_width is 0; expected 1 or more"),
     ],
     "PKBatchSampler": [
         (lambda: PKBatchSampler(PIDS, 1, 4), "p is 1 and k is 4; expected at least 2 of each"),
