@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from .core import pick_device, require
+from .core import pick_device, read_json, require, write_json
 from .data import NAMES, Dataset, load_dataset
 from .images import Images
 from .learning import Config, State
 from .model import MODELS
 from .split import split_identities
 from .tables import RETRIEVAL, record
-from .training import read_json, retrieval_scores, score, train, write_json
+from .training import retrieval_scores, score, train
 
 # %% ../nbs/13_reproduction.ipynb #fafb1635
 def colour_histogram(

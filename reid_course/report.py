@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from .core import PALETTE, require, require_columns, whole_file
+from .core import PALETTE, read_json, require, require_columns, whole_file
 from .data import NAMES, Dataset, load_dataset
 from .explorer import figure_distances, figure_queries, gather, listening, telling_queries
 from .images import Images
@@ -27,7 +27,6 @@ from .model import MODELS, load_model
 from .retrieval import Gallery
 from .split import split_identities
 from .tables import figure_attributes, figure_curves, table1, table2
-from .training import read_json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

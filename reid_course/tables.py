@@ -19,10 +19,9 @@ import torch
 
 import reid_course
 from .choosing import best_epoch
-from .core import PALETTE, require
+from .core import PALETTE, read_json, require
 from .data import NAMES
 from .model import MODELS
-from .training import read_json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,7 +38,7 @@ def record(
         (run / "metrics.json").is_file(),
         f"{run} is not a finished run; expected metrics.json: train it to its end",
     )
-    config = read_json(run / "config.json")
+    config = read_json(run / "config.json", "model")
     log = pd.read_csv(run / "log.csv").to_dict(orient="records")
     named = {"dataset": dataset, "variant": variant or config["model"]}
     measured = {"config": config, "machine": machine(), "log": log}
