@@ -16,9 +16,12 @@ import pytest
 import site_files
 from browser import WIDTHS, barriers, opened, served
 from bs4 import BeautifulSoup
+from lessons import mark
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from PIL import Image
 from support import NOTEBOOKS, ROOT, copy_tree, run
+
+from reid_course.data import ATTRIBUTES
 
 SMALL = ["index.ipynb", "start.ipynb", "08_triplet.ipynb"]
 LARGEST = 2_000_000  # bytes of a page with its pictures
@@ -34,7 +37,8 @@ def built(
     if katex.exists():
         (tree / "build").mkdir()
         shutil.copy(katex, tree / "build")
-    code, output = run("python", "tools/docs.py", *names, cwd=tree, seconds=600)
+    build = "import sys; sys.path.insert(0, 'tools'); import docs; docs.build(sys.argv[1:])"
+    code, output = run("python", "-c", build, *names, cwd=tree, seconds=600)
     if output.startswith("npm did not") and os.environ.get("REQUIRE_BROWSER") != "1":
         pytest.skip(output.strip())
     assert code == 0, output
@@ -104,23 +108,45 @@ def too_large(
     return [f"{name}: {weight} bytes" for name, weight in weights.items() if weight > LARGEST]
 
 
-def search(browser, site: Path, words: str) -> str:
-    "The address that the first result of a search leads to."
+def search(browser, site: Path, words: str) -> list[str]:
+    "The pages of the first three results of a search, the first of them clicked."
     with served(site) as address:
         page, wrong = opened(browser, f"{address}/index.html")
         page.get_by_label("Search").press_sequentially(words)
-        page.locator(".search-result").first.click()
+        results = page.locator(".search-result")
+        results.first.wait_for()
+        found = [results.nth(i).get_attribute("href").split("#")[0] for i in range(min(3, results.count()))]
+        results.first.click()
         page.wait_for_load_state()
-        assert wrong == []
-        found = page.url.removeprefix(address)
+        assert wrong == [] and page.url.removeprefix(address + "/").split("#")[0] == found[0]
         page.context.close()
     return found
+
+
+def seen_at_once(browser, site: Path, width: int, height: int) -> bool:
+    "Whether the front page shows network, commands, ranked list and the whole table of results unscrolled."
+    with served(site) as address:
+        page, _ = opened(browser, f"{address}/index.html")
+        page.set_viewport_size({"width": width, "height": height})
+        ends = page.evaluate(
+            """() => ["img[src$='network.svg']", "#two-commands pre:last-of-type", "img[src$='ranked.png']",
+                      "#what-comes-out table"].map(css => {
+                const part = document.querySelector(css), inside = part.getBoundingClientRect();
+                const frame = document.querySelector("main").getBoundingClientRect();
+                return inside.height > 0 && inside.bottom <= innerHeight && inside.right <= frame.right; })"""
+        )
+        page.context.close()
+    return all(ends)
 
 
 def test_site_in_a_browser(browser, tmp_path):
     site = built(tmp_path, *SMALL)
     assert seen(browser, site, ["index.html", "08_triplet.html"], (390, 1440)) == []
-    assert search(browser, site, "semi-hard").startswith("/08_triplet.html")
+    for width, height in ((1440, 900), (1366, 768), (1280, 800)):
+        assert seen_at_once(browser, site, width, height)
+    assert search(browser, site, "semi-hard")[0] == "08_triplet.html"
+    for words, lesson in (("re-ranking", "09b_distances.html"), ("mAP", "10_metrics.html")):
+        assert lesson in search(browser, site, words)
 
 
 @pytest.mark.long
@@ -131,7 +157,12 @@ def test_whole_site(browser, tmp_path):
     assert broken(site) == []
     assert too_large(site) == []
     assert seen(browser, site, names, tuple(WIDTHS)) == []
-    assert search(browser, site, "re-ranking").startswith(("/09b_distances.html", "/17_stronger.html"))
+    for words, lesson in {
+        "re-ranking": "09b_distances.html",
+        "mAP": "10_metrics.html",
+        "attention": "06_attention.html",
+    }.items():
+        assert lesson in search(browser, site, words)
 
 
 def test_broken_links_are_seen(tmp_path):
@@ -160,6 +191,17 @@ def test_front_page_tells_the_times():
     assert dict(rows) == {path.name: docs.minutes(path) for path in NOTEBOOKS if path.stem != "index"}
 
 
+def test_stale_lessons_are_named(tmp_path, monkeypatch):
+    page = tmp_path / "a.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell("1 + 1")]), page)
+    monkeypatch.setattr(docs, "NOTEBOOKS", [page])
+    assert docs.stale() == ["a.ipynb"]
+    lesson = nbformat.read(page, as_version=4)
+    lesson.metadata["reid_course"] = mark(lesson)
+    nbformat.write(lesson, page)
+    assert docs.stale() == []
+
+
 def test_sidebar_has_every_page():
     listed = re.findall(r"- (\w+\.ipynb)", (ROOT / "nbs" / "sidebar.yml").read_text(encoding="utf-8"))
     assert listed[:2] == ["index.ipynb", "start.ipynb"]
@@ -185,6 +227,7 @@ def test_first_mention_is_linked(text, linked):
 
 
 def test_glossary_is_read():
+    assert {"AP", "mAP", "rank-1"} <= set(docs.taught()["10_metrics.html"])
     assert docs.glossary()["re-identification"] == "start.ipynb#re-identification"
 
 
@@ -231,6 +274,8 @@ def test_reference_is_readable():
         in page
     )
     assert "accuracy_&lt;name&gt; and `<team>`" in page
+    row = docs.readable(f"| `attributes` | Sequence[Attribute] | `{ATTRIBUTES!r}` | asked |")
+    assert row == "| `attributes` | Sequence[Attribute] | `ATTRIBUTES` | asked |"
     assert docs.readable("```python\nf(a: int) -> int\n```") == "```python\nf(a: int) -> int\n```"
 
 
@@ -247,12 +292,14 @@ def test_page_asks_no_other_host(tmp_path, monkeypatch):
     page.write_text(
         '<head><link href="https://cdn.example/npm/katex@0.16.11/dist/katex.min.css"></head>'
         "<body><style>.dataframe th {color: red}</style><p>In 5 s <code>make</code></p>"
-        '<table class="dataframe"></table></body>'
+        '<table class="dataframe"></table><section><img src="a.svg"></section></body>'
     )
     site_files.finish(page)
     text = page.read_text()
     assert 'href="../site_libs/katex/katex.min.css"' in text
-    assert '<div class="wide"><table' in text and "color: red" not in text
+    assert (
+        '<div class="wide"><table' in text and '<div class="wide"><img' in text and "color: red" not in text
+    )
     assert "5\u00a0s" in text and '<code class="short">make</code>' in text
 
 
