@@ -121,7 +121,14 @@ function explore({ pictures, models, questions, first }) {
       const chosen = Number(button.value) === query;
       button.setAttribute("aria-pressed", chosen);
       button.tabIndex = chosen ? 0 : -1; // one stop for Tab; arrows move inside
+      if (chosen) reveal(button, at("thumbs"));
     }
+  }
+
+  function reveal(item, list) { // scrolls the list alone, never the page
+    const inside = item.getBoundingClientRect(), frame = list.getBoundingClientRect();
+    if (inside.top < frame.top) list.scrollTop -= frame.top - inside.top + 4;
+    if (inside.bottom > frame.bottom) list.scrollTop += inside.bottom - frame.bottom + 4;
   }
 
   function showFound() {

@@ -164,20 +164,23 @@ def chart_attributes(
 
 def chart_attention(
     weights: np.ndarray,  # (12, 13) of one head, of `listening`
+    most: float,  # what is drawn darkest, 0..1; the same for all heads
+    bar: bool = True,  # whether the colours are explained beside it
 ) -> "Chart":
     "Who listens to whom."
     from plotly.graph_objects import Figure as Chart
 
     heard = [*NAMES, "v"]
     chart = Chart(layout_template="none").add_heatmap(
-        **{"z": weights.round(4).tolist(), "x": heard, "y": NAMES, "zmin": 0, "xgap": 1, "ygap": 1},
-        **{"colorscale": [[0, PAPER], [1, PALETTE["query"]]], "colorbar": {"thickness": 10, "len": 0.6}},
+        **{"z": weights.round(4).tolist(), "x": heard, "y": NAMES, "xgap": 1, "ygap": 1},
+        **{"colorscale": [[0, PAPER], [1, PALETTE["query"]]], "zmin": 0, "zmax": most, "showscale": bar},
+        colorbar={"thickness": 10, "len": 0.6},
         hovertemplate="%{y} listens to %{x}: %{z:.2f}<extra></extra>",
     )
     row, column = np.unravel_index(weights.argmax(), weights.shape)
     return chart.update_layout(
         meta=f"{NAMES[row]} listens most, to {heard[column]}: {weights.max():.2f} of 1",
-        **{"yaxis": {"autorange": "reversed", "dtick": 1}, "xaxis": {"tickangle": -60, "dtick": 1}},
+        **{"yaxis": {"autorange": "reversed", "dtick": 1}, "xaxis": {"tickangle": -90, "dtick": 1}},
     )
 
 # %% ../nbs/19_report.ipynb #f052b2ea
@@ -261,7 +264,10 @@ def _page(
         _search_figures(next(iter(galleries.values())), out / "figures")
         found = gather(galleries, data.names)
         if weights is not None:
-            charts["Attention"] = {f"Head {i + 1}": chart_attention(w) for i, w in enumerate(weights)}
+            top, last = float(weights.max()), len(weights) - 1
+            charts["Attention"] = {
+                f"Head {i + 1}": chart_attention(w, top, bar=i == last) for i, w in enumerate(weights)
+            }
     return write_page(out / "report.html", title, facts, shown, charts, found, guess)
 
 

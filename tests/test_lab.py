@@ -137,12 +137,21 @@ def shown(
                 figures: all(".jp-OutputArea img").length,
                 blank: all(".jp-OutputArea img").filter(i => !(i.naturalWidth > 0)).length,
                 bars: all(".jp-OutputArea .progress-bar, .jp-OutputArea .widget-hprogress .progress > *").map(
-                    b => [b.className, b.style.width]),
+                    b => [b.className, b.style.width, text(b.closest(".jp-CodeCell"))]),
                 typed: all(".jp-OutputArea-output").filter(o => /\\d%\\|/.test(o.innerText)).length,
                 checks: cells.filter(c => /^check\\(/m.test(text(c))).map(
                     c => (c.querySelector(".jp-OutputArea") || {innerText: ""}).innerText),
             }; }"""
     )
+
+
+def red_on_purpose(
+    style: str,  # of a bar
+    width: str,
+    code: str,  # of its cell
+) -> bool:
+    "Whether a bar stopped at an error that its cell awaits."
+    return "progress-bar-danger" in style and re.search(r"\bexcept\b|\btest_fail\(", code) is not None
 
 
 def faults(
@@ -165,8 +174,7 @@ def faults(
     wrong += [
         f"{name}: {found[name]}, expected {value}" for name, value in expected.items() if found[name] != value
     ]
-    # red where a lesson shows an error on purpose; an error that nobody awaited has its traceback in `errors`
-    short = [bar for bar in found["bars"] if bar[1] != "100%" and "progress-bar-danger" not in bar[0]]
+    short = [bar for bar in found["bars"] if bar[1] != "100%" and not red_on_purpose(*bar)]
     wrong += [f"a bar that is not full: {bar}" for bar in short]
     wrong += [
         f"a check that says nothing: {said!r}" for said in found["checks"] if not re.search("[✓✗]", said)
@@ -202,6 +210,32 @@ def test_every_lesson_runs(browser, tmp_path, lesson):
         page = browser.new_page()
         page.goto(inside(address, lesson.stem))
         assert faults(page, lesson) == []
+
+
+def test_a_bar_may_stop_where_an_error_is_awaited():
+    red, full = "progress-bar progress-bar-danger", "progress-bar progress-bar-success"
+    assert red_on_purpose(red, "40%", "try:\n    train()\nexcept Exception:\n    pass")
+    assert red_on_purpose(red, "40%", "test_fail(lambda: train())")
+    assert not red_on_purpose(red, "40%", "train()")
+    assert not red_on_purpose(full, "40%", "test_fail(lambda: train())")
+
+
+@pytest.mark.long
+def test_a_slider_moves_the_figure(browser, tmp_path):
+    with lab(cleared(tmp_path / "tree"), tmp_path / "jupyter") as address:
+        page = browser.new_page()
+        page.goto(inside(address, "08_triplet"))
+        run_all(page, PER_LESSON)
+        figure = page.locator(".jp-OutputArea-output .widget-interact img, .jp-OutputArea .widget-output img")
+        before = figure.first.get_attribute("src")
+        handle = page.locator(".jp-OutputArea .noUi-handle, .jp-OutputArea [role=slider]").first
+        handle.focus()
+        handle.press("ArrowRight")
+        page.wait_for_function(
+            "([css, before]) => document.querySelector(css)?.src !== before",
+            arg=[".jp-OutputArea .widget-output img", before],
+            timeout=30_000,
+        )
 
 
 def test_faults_are_seen(browser, tmp_path):

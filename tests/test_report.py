@@ -59,6 +59,16 @@ def found(page) -> list[int]:
     return page.eval_on_selector_all("#ranked button", "buttons => buttons.map(b => Number(b.value))")
 
 
+def in_its_list(page) -> bool:
+    "Whether the chosen thumbnail can be seen where it is to be chosen from."
+    return page.evaluate(
+        """() => {
+            const [list, chosen] = ["#thumbs", "#thumbs [aria-pressed=true]"].map(
+                css => document.querySelector(css).getBoundingClientRect());
+            return chosen.height > 0 && chosen.top >= list.top && chosen.bottom <= list.bottom; }"""
+    )
+
+
 def violations(page) -> list[str]:
     "What keeps somebody from using the page."
     wrong = Axe().run(page).response["violations"]
@@ -79,6 +89,19 @@ def test_page_searches_as_the_gallery_does(tmp_path):
     assert file.stat().st_size < 15e6
     with chromium() as browser:
         page, wrong = opened(browser, file.as_uri(), width=390)
+
+        # the chosen picture is in sight in its list, and the list alone has moved
+        page.add_style_tag(content="#thumbs { max-height: 6rem !important }")
+        for order in ("worst", "person"):
+            page.get_by_label("Order").select_option(order)
+            page.eval_on_selector("#thumbs", "list => { list.scrollTop = 0 }")
+            page.evaluate("scrollTo(0, 0)")
+            page.eval_on_selector("#ranked li:last-child button", "button => button.click()")
+            assert in_its_list(page) and page.evaluate("document.activeElement.id") == "query-name"
+        page.eval_on_selector("#thumbs", "list => { list.scrollTop = list.scrollHeight }")
+        page.get_by_label("Order").select_option("worst")
+        assert in_its_list(page)
+        page.get_by_label("Order").select_option("person")
 
         # a query, chosen by clicking: order, distances, marks and the plot are the gallery's
         query = 3

@@ -1,6 +1,5 @@
 """The site as its readers meet it: in Chromium, with nothing but its own files within reach."""
 
-import io
 import os
 import re
 import shutil
@@ -8,19 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin
 
-import docs
-import nbformat
-import numpy as np
-import pandas as pd
 import pytest
 import site_files
 from browser import WIDTHS, barriers, opened, served
 from bs4 import BeautifulSoup
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from PIL import Image
 from support import NOTEBOOKS, ROOT, copy_tree, run
 
-SMALL = ["index.ipynb", "start.ipynb", "08_triplet.ipynb"]
+SMALL = ["index.ipynb", "start.ipynb", "08_triplet.ipynb", "10_metrics.ipynb"]
 LARGEST = 2_000_000  # bytes of a page with its pictures
 
 
@@ -34,7 +27,8 @@ def built(
     if katex.exists():
         (tree / "build").mkdir()
         shutil.copy(katex, tree / "build")
-    code, output = run("python", "tools/docs.py", *names, cwd=tree, seconds=600)
+    build = "import sys; sys.path.insert(0, 'tools'); import docs; docs.build(sys.argv[1:])"
+    code, output = run("python", "-c", build, *names, cwd=tree, seconds=600)
     if output.startswith("npm did not") and os.environ.get("REQUIRE_BROWSER") != "1":
         pytest.skip(output.strip())
     assert code == 0, output
@@ -104,23 +98,47 @@ def too_large(
     return [f"{name}: {weight} bytes" for name, weight in weights.items() if weight > LARGEST]
 
 
-def search(browser, site: Path, words: str) -> str:
-    "The address that the first result of a search leads to."
+def search(browser, site: Path, words: str) -> list[str]:
+    "The pages of the first three results of a search, the first of them clicked."
     with served(site) as address:
         page, wrong = opened(browser, f"{address}/index.html")
         page.get_by_label("Search").press_sequentially(words)
-        page.locator(".search-result").first.click()
+        results = page.locator(".search-result")
+        results.first.wait_for()
+        found = [
+            results.nth(i).get_attribute("href").removeprefix("./").split("#")[0]
+            for i in range(min(3, results.count()))
+        ]
+        results.first.click()
         page.wait_for_load_state()
-        assert wrong == []
-        found = page.url.removeprefix(address)
+        assert wrong == [] and page.url.removeprefix(address + "/").split("#")[0] == found[0]
         page.context.close()
     return found
+
+
+def seen_at_once(browser, site: Path, width: int, height: int) -> bool:
+    "Whether the front page shows network, commands, ranked list and the whole table of results unscrolled."
+    with served(site) as address:
+        page, _ = opened(browser, f"{address}/index.html")
+        page.set_viewport_size({"width": width, "height": height})
+        ends = page.evaluate(
+            """() => ["img[src$='network.svg']", "#two-commands pre:last-of-type", "img[src$='ranked.png']",
+                      "#what-comes-out table"].map(css => {
+                const part = document.querySelector(css), inside = part.getBoundingClientRect();
+                const frame = document.querySelector("main").getBoundingClientRect();
+                return inside.height > 0 && inside.bottom <= innerHeight && inside.right <= frame.right; })"""
+        )
+        page.context.close()
+    return all(ends)
 
 
 def test_site_in_a_browser(browser, tmp_path):
     site = built(tmp_path, *SMALL)
     assert seen(browser, site, ["index.html", "08_triplet.html"], (390, 1440)) == []
-    assert search(browser, site, "semi-hard").startswith("/08_triplet.html")
+    for width, height in ((1440, 900), (1366, 768), (1280, 800)):
+        assert seen_at_once(browser, site, width, height)
+    assert search(browser, site, "semi-hard")[0] == "08_triplet.html"
+    assert "10_metrics.html" in search(browser, site, "mAP")
 
 
 @pytest.mark.long
@@ -131,7 +149,12 @@ def test_whole_site(browser, tmp_path):
     assert broken(site) == []
     assert too_large(site) == []
     assert seen(browser, site, names, tuple(WIDTHS)) == []
-    assert search(browser, site, "re-ranking").startswith(("/09b_distances.html", "/17_stronger.html"))
+    for words, lesson in {
+        "re-ranking": "09b_distances.html",
+        "mAP": "10_metrics.html",
+        "attention": "06_attention.html",
+    }.items():
+        assert lesson in search(browser, site, words)
 
 
 def test_broken_links_are_seen(tmp_path):
@@ -152,133 +175,3 @@ def test_faults_are_seen(browser, tmp_path):
     faults = "\n".join(seen(browser, tmp_path, ["a.html"], (390,)))
     for fault in ("asked for https://x.org/a.png", "oh", "image-alt", "px beyond the edge"):
         assert fault in faults
-
-
-def test_front_page_tells_the_times():
-    page = nbformat.read(ROOT / "nbs" / "index.ipynb", as_version=4)
-    rows = re.findall(r"^\| \[.*?\]\((\S+)\) \|.*\| (.+) \|$", "\n".join(c.source for c in page.cells), re.M)
-    assert dict(rows) == {path.name: docs.minutes(path) for path in NOTEBOOKS if path.stem != "index"}
-
-
-def test_sidebar_has_every_page():
-    listed = re.findall(r"- (\w+\.ipynb)", (ROOT / "nbs" / "sidebar.yml").read_text(encoding="utf-8"))
-    assert listed[:2] == ["index.ipynb", "start.ipynb"]
-    assert listed[2:] == [path.name for path in NOTEBOOKS if path.name not in listed[:2]]
-
-
-@pytest.mark.parametrize(
-    "text, linked",
-    [
-        ("An anchor, an anchor", "An [anchor](g#anchor){.term}, an anchor"),
-        ("Anchors count", "[Anchors](g#anchor){.term} count"),
-        ("anchored, the `anchor`, $anchor$", "anchored, the `anchor`, $anchor$"),
-        ("# anchor\n[an anchor](x)", "# anchor\n[an anchor](x)"),
-        ("hard triplet mining", "hard [triplet mining](g#mining){.term}"),
-        ("| anchor |\n```\nanchor\n```", "| anchor |\n```\nanchor\n```"),
-    ],
-)
-def test_first_mention_is_linked(text, linked):
-    assert (
-        docs.link_terms(text, {"anchor": "g#anchor", "triplet mining": "g#mining", "triplet": "g#triplet"})
-        == linked
-    )
-
-
-def test_glossary_is_read():
-    assert docs.glossary()["re-identification"] == "start.ipynb#re-identification"
-
-
-def test_lesson_leads_to_its_sources(tmp_path):
-    lesson = ROOT / "nbs" / "08_triplet.ipynb"
-    assert docs.heading(lesson) == "08 The triplet loss"
-    assert re.fullmatch(r"\d+ min", docs.minutes(lesson))
-    links = docs.sources("08_triplet.ipynb", "triplet")
-    for end in ("nbs/08_triplet.ipynb", "reference/triplet.qmd", "reid_course/triplet.py"):
-        assert f"{end})" in links
-    page = tmp_path / "08_triplet.ipynb"
-    title = new_markdown_cell("# Title\n\n[a](start.ipynb#The-map), [b](#Here)")
-    badge = new_markdown_cell("[![Open in Colab](images/colab.svg)](https://x.org)")
-    nbformat.write(new_notebook(cells=[title, badge, new_code_cell("1")]), page)
-    docs.write_page(page, {})
-    first, second, _ = nbformat.read(page, as_version=4).cells
-    assert (first.source, second.source) == ("# Title\n\n[a](start.ipynb#the-map), [b](#here)", links)
-    docs.cut(page)
-    assert len(nbformat.read(page, as_version=4).cells) == 2
-
-
-def test_figure_on_dark():
-    figure = Image.new("RGB", (200, 200), "white")
-    figure.paste("black", (20, 100, 180, 104))  # a line
-    noise = np.random.default_rng(0).integers(60, 200, (60, 60, 3), dtype=np.uint8)
-    figure.paste(Image.fromarray(noise), (40, 20))  # a picture
-    figure.paste((0, 60, 120), (120, 20, 180, 80))  # a bar
-    figure.paste(Image.fromarray(noise[:20, :20] // 2), (40, 150))  # overlapping marks
-    turned = _turned(figure)
-    assert turned[180, 180, 3] == 0, "no paper"
-    assert turned[102, 40, :3].min() > 230 and turned[102, 40, 3] > 230, "light ink"
-    far = np.abs(turned[30:70, 50:90, :3].astype(int) - noise[10:50, 10:50])
-    assert np.median(far) < 12 and turned[50, 70, 3] == 255, "the picture as it was"
-    assert turned[50, 150, 2] > 200 and turned[50, 150, :3].argmax() == 2, "a bar is ink of its own hue"
-    assert np.median(turned[152:168, 42:58, :3]) > 160, "small marks are ink"
-
-
-def test_reference_is_readable():
-    union = "_Buffer | _SupportsArray[dtype[Any]] | bytes | str | _NestedSequence[complex | bytes | str]"
-    long = f"score(distances: ndarray, cameras: {union} | None = None, *, of: dict[str, int] = {{}}) -> Retrieval"
-    page = docs.readable(f"```python\n{long}\n```\n\n| returns | dict |  | accuracy_<name> and `<team>` |\n")
-    assert (
-        "    cameras: ArrayLike | None = None,\n    *,\n    of: dict[str, int] = {},\n) -> Retrieval\n"
-        in page
-    )
-    assert "accuracy_&lt;name&gt; and `<team>`" in page
-    assert docs.readable("```python\nf(a: int) -> int\n```") == "```python\nf(a: int) -> int\n```"
-
-
-def _turned(figure: Image.Image) -> np.ndarray:
-    with io.BytesIO() as file:
-        figure.save(file, "PNG")
-        return np.asarray(Image.open(io.BytesIO(site_files.on_dark(file.getvalue()))).convert("RGBA"))
-
-
-def test_page_asks_no_other_host(tmp_path, monkeypatch):
-    monkeypatch.setattr(site_files, "SITE", tmp_path)
-    page = tmp_path / "reference" / "a.html"
-    page.parent.mkdir()
-    page.write_text(
-        '<head><link href="https://cdn.example/npm/katex@0.16.11/dist/katex.min.css"></head>'
-        "<body><style>.dataframe th {color: red}</style><p>In 5 s <code>make</code></p>"
-        '<table class="dataframe"></table></body>'
-    )
-    site_files.finish(page)
-    text = page.read_text()
-    assert 'href="../site_libs/katex/katex.min.css"' in text
-    assert '<div class="wide"><table' in text and "color: red" not in text
-    assert "5\u00a0s" in text and '<code class="short">make</code>' in text
-
-
-def test_one_row_of_headings():
-    named = pd.DataFrame(
-        {"mAP": [1.0], "rank 1": [2.0]}, pd.MultiIndex.from_tuples([(0, "a")], names=["junk", "way"])
-    )
-    plain, levels = named.reset_index(), pd.concat({"mean": named}, axis=1)
-    for frame, wanted in (
-        (named, [["junk", "way", "mAP", "rank 1"]]),
-        (plain, [["", "junk", "way", "mAP", "rank 1"]]),
-        (named.rename_axis(columns="unit"), None),  # a name for the columns needs its own place
-        (levels, None),
-    ):
-        table = BeautifulSoup(frame.to_html(), "html.parser").table
-        before = [[th.get_text() for th in row.find_all("th")] for row in table.thead.find_all("tr")]
-        site_files.join_headings(table)
-        after = [[th.get_text() for th in row.find_all("th")] for row in table.thead.find_all("tr")]
-        assert after == (wanted or before)
-
-
-def test_katex_is_the_one_that_was_tested(tmp_path, monkeypatch):
-    monkeypatch.setattr(site_files, "ROOT", tmp_path)
-    monkeypatch.setenv("PATH", "")
-    with pytest.raises(SystemExit, match="npm did not fetch katex@"):
-        site_files.add_katex()
-    (tmp_path / "build" / site_files.KATEX).write_bytes(b"something else")
-    with pytest.raises(SystemExit, match="not the file that was tested"):
-        site_files.add_katex()

@@ -16,9 +16,12 @@ from pathlib import Path
 
 import nbformat
 import yaml
-from lessons import ROOT, opening
+from lessons import NOTEBOOKS, ROOT, is_fresh, opening
 from nbdev.config import get_config
 from site_files import SITE, finish_site
+
+from reid_course.data import ATTRIBUTES
+from reid_course.experiments import THREE_MODELS
 
 PAGES = ROOT / "_proc"
 OTHER_SENSE = {  # where a word of the glossary means something else
@@ -77,11 +80,24 @@ def sources(
     return "::: {.sources}\n" + " · ".join(links) + "\n:::"
 
 
+def glossary_text() -> str:
+    "The end of the first lesson, from the glossary on."
+    text = "\n".join(cell.source for cell in nbformat.read(ROOT / "nbs" / "start.ipynb", as_version=4).cells)
+    return text.split("## Glossary")[1]
+
+
 def glossary() -> dict[str, str]:
     "Each term of the glossary and the address of its entry."
-    text = "\n".join(cell.source for cell in nbformat.read(ROOT / "nbs" / "start.ipynb", as_version=4).cells)
-    terms = re.findall(r"^### (.+)$", text.split("## Glossary")[1], re.M)
+    terms = re.findall(r"^### (.+)$", glossary_text(), re.M)
     return {term: f"start.ipynb#{anchor(term)}" for term in terms if len(term) > 1}
+
+
+def taught() -> dict[str, list[str]]:  # page -> terms
+    "The terms of the glossary that each lesson explains."
+    pages: dict[str, list[str]] = {}
+    for term, lesson in re.findall(r"^### (.+)\n\n.*\((\w+)\.ipynb\)$", glossary_text(), re.M):
+        pages.setdefault(f"{lesson}.html", []).append(term)
+    return pages
 
 
 def anchor(
@@ -182,10 +198,11 @@ def write_reference() -> None:
     smalldocs("api", "build", "--dir", PAGES)
     config["smalldocs"] = {"linkify": True}  # else rendering would write the pages again
     file.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
-    for path in (PAGES / "reference").glob("*.qmd"):
-        path.write_text(readable(path.read_text(encoding="utf-8")), encoding="utf-8")
-    rows = []
+    rows, built = [], lessons_of_modules()
     for path in sorted((PAGES / "reference").glob("*.qmd")):
+        text, (number, *title) = path.read_text(encoding="utf-8"), heading(built[path.stem]).split(" ")
+        lesson = f"Built in [lesson {number}, {' '.join(title)}](../{built[path.stem].name}).\n\n"
+        path.write_text(readable(text).replace("\n---\n\n", f"\n---\n\n{lesson}", 1), encoding="utf-8")
         module = ast.parse((ROOT / "reid_course" / f"{path.stem}.py").read_text(encoding="utf-8"))
         rows.append(f"| [{path.stem}]({path.name}) | {ast.get_docstring(module)} |")
     text = (
@@ -194,12 +211,21 @@ def write_reference() -> None:
     (PAGES / "reference" / "index.qmd").write_text(text + "\n".join(rows) + "\n", encoding="utf-8")
 
 
+def lessons_of_modules() -> dict[str, Path]:
+    "The lesson that each module of the package is written in."
+    texts = {path: path.read_text(encoding="utf-8") for path in (ROOT / "nbs").glob("*.ipynb")}
+    exported = {path: re.search(r'"#\| *default_exp (\w+)', text) for path, text in texts.items()}
+    return {found[1]: path for path, found in exported.items() if found}
+
+
 def readable(
     text: str,  # a page of the reference
 ) -> str:  # the same
     "Names as the source has them, a parameter a line where a line would be too long, and no word lost as a tag."
     text = re.sub(r"_Buffer\b.*?_NestedSequence\[complex [^\]]*\]", "ArrayLike", text)
-    text = text.replace("<reid_course.core.Team object>", "ALONE")
+    named = {repr(ATTRIBUTES): "ATTRIBUTES", repr(THREE_MODELS): "THREE_MODELS"}
+    for default, name in ({"<reid_course.core.Team object>": "ALONE"} | named).items():
+        text = text.replace(default, name)
     text = re.sub(
         r"^(\|.*)$", lambda row: re.sub(r"(?<![`\w])(\w+)<(\w+)>", r"\1&lt;\2&gt;", row[1]), text, flags=re.M
     )
@@ -225,6 +251,11 @@ def smalldocs(*arguments: str | Path) -> None:
         sys.exit(done.stdout + done.stderr)
 
 
+def stale() -> list[str]:  # names
+    "Lessons that show what another code, package or data gave."
+    return [path.name for path in NOTEBOOKS if not is_fresh(nbformat.read(path, as_version=4))]
+
+
 def build(
     names: list[str],  # of notebooks to show whole, for a quick look; none: all
 ) -> None:
@@ -241,10 +272,14 @@ def build(
     shutil.rmtree(SITE, ignore_errors=True)
     shutil.move(PAGES / SITE.name, SITE)
     shutil.copytree(PAGES / "images", SITE / "images", dirs_exist_ok=True)  # what plain HTML shows, too
-    finish_site()
+    finish_site(taught())
 
 
 if __name__ == "__main__":
     with chdir(ROOT):
         build(sys.argv[1:])
     print(f"{len(list(SITE.rglob('*.html')))} pages in {SITE.name}/")
+    if not sys.argv[1:] and (old := stale()):
+        sys.exit(
+            f"built, but stale: {', '.join(old)}; expected outputs of the lessons as they are: make lessons"
+        )

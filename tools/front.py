@@ -11,6 +11,7 @@ import nbformat
 import numpy as np
 from lessons import ROOT
 from PIL import Image
+from scipy import ndimage
 
 IMAGES = ROOT / "nbs" / "images"
 DEEP = {"right": "#00724F", "query": "#005F96", "ink": "#4A4A4A", "SA": "#882255"}
@@ -69,6 +70,24 @@ def network() -> str:  # svg
     )
 
 
+def find_lettered(
+    colour: np.ndarray,  # (height, width, 4)
+) -> np.ndarray:  # (height, width): whether a point lies outside the pictures
+    "Paper and letters; a picture's frame is a row of full colour too long to be a letter."
+    inked = (colour[..., :3] < 235).any(2)
+    return ~ndimage.binary_fill_holes(ndimage.binary_opening(inked, np.ones((15, 15))))
+
+
+def without_paper(
+    colour: np.ndarray,  # (n, 4), ink on white
+) -> np.ndarray:  # (n, 4), the same ink, as transparent as it was pale
+    "What looks the same on white, and has no pale fringe on black."
+    ink = 255.0 - colour[:, :3]
+    alpha = ink.max(1, keepdims=True) / 255
+    pure = 255 - ink / np.maximum(alpha, 1 / 255)
+    return np.hstack([pure, 255 * alpha]).round().astype(np.uint8)
+
+
 def ranked_list() -> Image.Image:
     "The first search of lesson 14, as its figure shows it, without paper."
     lesson = nbformat.read(ROOT / "nbs" / "14_retrieval.ipynb", as_version=4)
@@ -76,14 +95,15 @@ def ranked_list() -> Image.Image:
     png = next(data["image/png"] for data in shown if "image/png" in data)
     figure = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGBA")
     colour = np.array(figure.crop((0, 0, figure.width, figure.height // ROWS)))
-    colour[(colour[..., :3] > 235).all(2), 3] = 0
-    inked = np.argwhere(colour[..., 3])
+    lettered = find_lettered(colour)
+    colour[lettered] = without_paper(colour[lettered])
+    inked = np.argwhere(colour[..., 3] > 20)
     (top, _), (bottom, right) = inked.min(0), inked.max(0) + 1
-    empty = np.flatnonzero(~colour[:, : figure.width // 10, 3].any(0))
+    empty = np.flatnonzero(~(colour[:, : figure.width // 10, 3] > 20).any(0))
     left = empty.max() + 1  # the name of the row stands before that
     return Image.fromarray(colour[top:bottom, left:right])
 
 
 if __name__ == "__main__":
     (IMAGES / "network.svg").write_text(network(), encoding="utf-8")
-    ranked_list().quantize(200, method=Image.Quantize.FASTOCTREE).save(IMAGES / "ranked.png", optimize=True)
+    ranked_list().quantize(256, method=Image.Quantize.FASTOCTREE).save(IMAGES / "ranked.png", optimize=True)

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import io
+import json
 import posixpath
 import re
 import subprocess
@@ -31,8 +32,10 @@ const reach = () => document.querySelectorAll(frames).forEach((e) => {
   if (e.scrollWidth > e.clientWidth) e.tabIndex = 0; else e.removeAttribute("tabindex"); });
 addEventListener("load", reach); addEventListener("resize", reach);
 """
-
-
+RANKING = {  # in smalldocs.js: a word of a title counts in a long title too, a term of the glossary as a title
+    'keys: [{ name: "title"': 'keys: [{ name: "terms", weight: 2 }, { name: "title"',
+    "ignoreLocation: true": "ignoreLocation: true, ignoreFieldNorm: true",
+}
 SHORT = 30  # characters of code that stay on one line
 UNITS = re.compile(r"(?<=[\d)]) (?=(%|min|ms|s|KiB|MiB|GiB|MB|GB)\b|%|×)|(?<=×) (?=\d)")
 
@@ -140,9 +143,10 @@ def join_headings(
 def make_scrollable(
     page: BeautifulSoup,
 ) -> None:
-    "Let tables and code that are too wide scroll in frames of their own, by keyboard too."
-    for table in page.find_all("table", class_="dataframe"):  # smalldocs frames those of Markdown
-        table.wrap(page.new_tag("div", attrs={"class": "wide"}))
+    "Let tables, code and drawings that are too wide scroll in frames of their own, by keyboard too."
+    drawings = page.select("main > img, section > img")  # smalldocs frames those of Markdown, and its tables
+    for part in [*page.find_all("table", class_="dataframe"), *drawings]:
+        part.wrap(page.new_tag("div", attrs={"class": "wide"}))
     script = page.new_tag("script")
     script.string = SCROLL
     page.body.append(script)
@@ -163,9 +167,30 @@ def finish(
     path.write_text(str(page), encoding="utf-8")
 
 
-def finish_site() -> None:
+def rank_search(
+    taught: dict[str, list[str]],  # terms of the glossary by the page that explains them
+) -> None:
+    "Let a search find the lesson that explains a term, and lessons before the reference."
+    file, script = SITE / "search.json", SITE / "site_libs" / "smalldocs.js"
+    entries = json.loads(file.read_text(encoding="utf-8"))
+    for entry in entries:
+        entry["terms"] = taught.get(entry["href"], [])
+    entries.sort(key=lambda entry: entry["href"].startswith("reference/"))
+    file.write_text(json.dumps(entries, ensure_ascii=False), encoding="utf-8")
+    text = script.read_text(encoding="utf-8")
+    for before, after in RANKING.items():
+        if before not in text:
+            sys.exit(f"{script.name} does not have {before!r}; expected the smalldocs of constraints.txt")
+        text = text.replace(before, after)
+    script.write_text(text, encoding="utf-8")
+
+
+def finish_site(
+    taught: dict[str, list[str]],  # terms of the glossary by the page that explains them
+) -> None:
     "All files of the site."
     add_katex()
+    rank_search(taught)
     for css in SITE.rglob("*.css"):  # fonts of another host; an address may hold a semicolon
         text = css.read_text(encoding="utf-8")
         css.write_text(re.sub(r"@import url\([^)]*\);?", "", text), encoding="utf-8")
