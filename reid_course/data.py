@@ -66,17 +66,16 @@ def annotation_faults(
 ) -> list[str]:  # a line each; none: the table is sound
     "All that is wrong with a table: a column missing, a value out of range, two colours."
     missing = [column for column in ANNOTATION_COLUMNS if column not in table]
-    if missing:
-        return [f"column {missing[:1]} is missing; expected {', '.join(ANNOTATION_COLUMNS)}"]
+    faults = [f"column {column!r} is missing; expected all {len(ANNOTATION_COLUMNS)}" for column in missing]
     double = table.index[table.index.duplicated()].unique()
-    faults = [f"{name} has two rows; expected one" for name in double]
-    for column in ANNOTATION_COLUMNS:
+    faults += [f"{name} has two rows; expected one" for name in double]
+    for column in table.filter(ANNOTATION_COLUMNS):
         top = 4 if column == "age" else 2
         for row in (~table[column].isin(range(1, top + 1))).to_numpy().nonzero()[0]:
             found = f"{column} of {table.index[row]} is {table[column].iloc[row]}"
             faults.append(f"{found}; expected a whole number from 1 to {top}")
     for name, columns in _COLOURS.items():
-        for row in ((table[columns] == 2).sum(axis=1) > 1).to_numpy().nonzero()[0]:
+        for row in ((table.filter(columns) == 2).sum(axis=1) > 1).to_numpy().nonzero()[0]:
             faults.append(f"{name} of {table.index[row]} has two colours; expected at most one")
     return faults
 
@@ -128,8 +127,8 @@ def parse_name(
 class Fault:
     "One thing in a data set that cannot be used."
 
-    kind: str  # "name", "person" or "image": of one image file; "table": of the labels
-    path: str  # the file
+    kind: str  # "name", "person" or "image": of one image file; "table": of the labels, or a folder that is not there
+    path: str  # the file, or the folder
     message: str  # one line: what was found, what was expected, what to do
 
 
@@ -196,7 +195,7 @@ class Dataset:
 
 @contextmanager
 def _noted(file: Path, faults: list[Fault]) -> Generator[None]:
-    "What is wrong with a table is noted, and the images are looked at all the same."
+    "What is wrong with a table is noted, and the rest is looked at all the same."
     try:
         yield
     except ReidError as error:
@@ -237,12 +236,17 @@ def _load_published(root: Path, layout: str, faults: list[Fault]) -> Dataset:
     halves = ("train", "test", "test") if layout == "official" else ("train", "", "")
     with _noted(file, faults):
         raw = {"train": _read_csv(file)} if layout == "course" else _read_mat(file) if file.exists() else {}
-        wrong = [line for table in raw.values() for line in annotation_faults(table)]
-        faults += [Fault("table", str(file), f"{file}: {line}") for line in wrong]
-        known = {} if wrong else {half: from_annotations(table) for half, table in raw.items()}
+        for half, table in raw.items():
+            table.index = pd.to_numeric(table.index, errors="coerce")  # one odd id makes texts of them all
+            wrong = annotation_faults(table)
+            faults += [Fault("table", str(file), f"{file}, {half}: {line}") for line in wrong]
+            unknown = pd.DataFrame(index=table.index.unique(), columns=NAMES, dtype=float)
+            known[half] = unknown if wrong else from_annotations(table)
     for folder, half in zip(folders, halves, strict=True):
-        read = partial(parse_name, layout=layout) if half else lambda _: (-2, None)
-        tables.append(_table(list_images(root / folder), read, known.get(half), faults, file))
+        images, read = [], partial(parse_name, layout=layout) if half else lambda _: (-2, None)
+        with _noted(root / folder, faults):
+            images = list_images(root / folder)
+        tables.append(_table(images, read, known.get(half), faults, file))
     return Dataset(root, layout, tables[0], tables[1], tables[2])
 
 # %% ../nbs/01_data.ipynb #0d78149d
@@ -286,10 +290,7 @@ def survey(
     root, faults = Path(root), []
     require(root.is_dir(), f"{root} is not a folder; expected the folder of a data set")
     for layout, sign in (("official", 0), ("course", 3)):  # a person's folder may be called train
-        parts = _LAYOUTS[layout]
-        missing = [part for part in parts[:3] if not (root / part).exists()]
-        if (root / parts[sign]).exists():
-            require(not missing, f"{root}: no {missing[:1]}; the {layout} layout has {', '.join(parts)}")
+        if (root / _LAYOUTS[layout][sign]).exists():
             return _load_published(root, layout, faults), faults
     inside = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
     folders = [folder for folder in inside if list_images(folder)]

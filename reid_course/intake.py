@@ -60,8 +60,10 @@ def _names(archive: Path, infos: list[zipfile.ZipInfo]) -> dict[str, zipfile.Zip
     for info in infos:
         if info.filename.startswith("__MACOSX/"):  # what a Mac adds about each file
             continue
-        why = _harm(info)
-        require(not why, f"{archive}: {info.orig_filename!r} {why}; nothing was unpacked")
+        # from Python 3.12 on, an entry may give itself a second name, and is written under that one
+        for name in (info.orig_filename, info.filename):
+            why = _harm(name, info)
+            require(not why, f"{archive}: {name!r} {why}; nothing was unpacked")
         steps = info.filename.rstrip("/").split("/")
         for prefix in ("/".join(steps[:i]) for i in range(1, len(steps) + 1)):
             other = seen.setdefault(unicodedata.normalize("NFC", prefix).casefold(), prefix)
@@ -77,10 +79,9 @@ def _names(archive: Path, infos: list[zipfile.ZipInfo]) -> dict[str, zipfile.Zip
     return {name.partition("/")[2] if inside else name: info for name, info in files.items()}
 
 
-def _harm(info: zipfile.ZipInfo) -> str:
-    "Why an entry is refused; empty if it is not."
-    name, kind = info.orig_filename, stat.S_IFMT(info.external_attr >> 16)
-    steps = name.rstrip("/").split("/")
+def _harm(name: str, info: zipfile.ZipInfo) -> str:
+    "Why an entry of this name is refused; empty if it is not."
+    kind, steps = stat.S_IFMT(info.external_attr >> 16), name.rstrip("/").split("/")
     odd = any(ord(letter) < 32 or letter in "\\:" for letter in name)
     if odd or any(not step or step != step.rstrip(". ") for step in steps):
         return "is a name that leaves the folder, or could on another system"

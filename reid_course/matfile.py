@@ -98,8 +98,9 @@ def _unpacked(data: bytes) -> Iterator[bytes]:
     for kind, content in _elements(data):
         if kind == _PACKED:
             unpacking = zlib.decompressobj()
-            inner = unpacking.decompress(content, room)
-            require(unpacking.eof, f"packed data are cut off, or of more than {UNPACKED:,} bytes")
+            inner = unpacking.decompress(content, room + 1)  # 0 would be no limit
+            whole = unpacking.eof and len(inner) <= room
+            require(whole, f"packed data are cut off, or of more than {UNPACKED:,} bytes")
             room -= len(inner)
             ((kind, content),) = _elements(inner)
         require(kind == _ARRAY, f"an element of kind {kind}; expected arrays")

@@ -4,18 +4,24 @@ import ast
 import os
 import pickle
 import shutil
+import struct
+import warnings
+import zlib
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from safetensors.torch import save_file
 from scipy.io import loadmat, savemat
 from support import ROOT, failed
 
-from reid_course import intake
+from reid_course import intake, matfile
 from reid_course.backbone import resnet_backbone
 from reid_course.cli import main
 from reid_course.core import ReidError
@@ -211,7 +217,58 @@ def test_matlab_files_are_read_as_scipy_reads_them(packed: bool, tmp_path: Path)
         assert plain(read_mat(tmp_path / "again.mat")) == expected
 
 
+def test_matlab_files_are_unpacked_up_to_the_limit_and_no_further(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    first, file = BytesIO(), tmp_path / "bomb.mat"
+    savemat(first, {"first": np.arange(4.0)})
+    array = first.getvalue()[128:]
+    packed = [struct.pack("<II", 15, len(x)) + x for x in map(zlib.compress, (array, bytes(100_000)))]
+    monkeypatch.setattr(matfile, "UNPACKED", len(array))  # the first takes all the room there is
+    file.write_bytes(first.getvalue()[:128] + packed[0])
+    assert read_mat(file)["first"].tolist() == [0, 1, 2, 3]
+    file.write_bytes(file.read_bytes() + packed[1])
+    with pytest.raises(ReidError, match=rf"bomb\.mat: .* of more than {len(array)} bytes"):
+        read_mat(file)
+
+
 # Images, and a folder full of faults
+
+
+def coded(image: Image.Image, kind: str, **how: object) -> bytes:
+    out = BytesIO()
+    image.save(out, kind, **how)
+    return out.getvalue()
+
+
+def test_a_jpeg_of_very_many_scans_is_refused(tmp_path: Path):
+    file, grey = tmp_path / "many.jpg", Image.new("L", (16, 16), 128)
+    jpeg = coded(grey, "jpeg", progressive=True)
+    n, last = jpeg.count(b"\xff\xda"), jpeg[jpeg.rindex(b"\xff\xda") : -2]
+    for scans in (n, 100):
+        file.write_bytes(jpeg[:-2] + last * (scans - n) + jpeg[-2:])
+        assert read_image(file).shape == (16, 16, 3)
+    file.write_bytes(jpeg[:-2] + last * (101 - n) + jpeg[-2:])
+    with pytest.raises(ReidError, match=r"many\.jpg: not a readable image \(101 scans, at most 100\)"):
+        read_image(file)
+    about = PngInfo()
+    about.add(b"teSt", b"\xff\xda" * 200)  # in a PNG these bytes mean nothing
+    file.write_bytes(coded(grey, "png", pnginfo=about))
+    assert read_image(file).shape == (16, 16, 3)
+
+
+def test_pillow_adds_no_warning(tmp_path: Path):
+    large, seen_through = tmp_path / "large.png", tmp_path / "palette.png"
+    large.write_bytes(coded(Image.new("1", (10_000, 10_000)), "png"))  # too large, less than twice over
+    palette = Image.new("P", (2, 1))
+    palette.putpalette([0, 0, 0, 9, 8, 7])
+    palette.putpixel((1, 0), 1)
+    palette.save(seen_through, transparency=b"\x01\x02")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ReidError, match=r"large\.png: not a readable image \(100,000,000 pixels"):
+            read_image(large)
+        assert read_image(seen_through).tolist() == [[[0, 0, 0], [9, 8, 7]]]
 
 
 @POSIX
@@ -276,6 +333,36 @@ def test_faults_of_a_table_are_listed_and_no_list_hides_them(
     said = capsys.readouterr()
     assert "age of" in said.out and "has two rows" in said.out and "names 0 files" in said.out
     assert "faults; mend them" in said.err
+
+
+def test_faults_of_every_kind_are_listed_at_once(course: Path, capsys: pytest.CaptureFixture):
+    file = course / "annotations_train.csv"
+    table = pd.read_csv(file, index_col="id").drop(columns=["hat", "upred", "downbrown"])
+    table.loc[1, "age"], table.loc[2, ["upblack", "upwhite"]] = 7, 2
+    table = pd.concat([table.drop(index=3), table.loc[[4]], table.loc[[5]].set_axis(["x"])])
+    table.to_csv(file, index_label="id")
+    shutil.rmtree(course / "queries")
+    image, damaged = sorted((course / "train").glob("0001*"))[:2]
+    shutil.copy(image, course / "train" / "someone.jpg")
+    damaged.write_bytes(b"no picture")
+    line = failed(capsys, "data", "check", course)
+    _, faults = find_faults(course)
+    people = sorted((course / "train").glob("0003*"))
+    said = [fault.message.removeprefix(f"{file}, train: ") for fault in faults]
+    expected = [
+        *(f"column {name!r} is missing" for name in ("hat", "upred", "downbrown")),
+        "4.0 has two rows",
+        "age of 1.0 is 7",
+        "uppercolor of 2.0 has two colours",
+        *(f"{path}: identity 3 has no row" for path in people),
+        f"{course / 'train' / 'someone.jpg'}: not a file name",
+        f"{course / 'queries'} is not a folder",
+        f"{damaged}: not a readable image",
+    ]
+    assert len(people) > 1 and f"{len(expected)} faults" in line
+    assert all(text.startswith(start) for text, start in zip(said, expected, strict=True)), said
+    with pytest.raises(ReidError, match=rf"'hat' is missing.* \(and {len(expected) - 2} more: "):
+        load_dataset(course)
 
 
 def test_terminals_obey_nothing_in_a_name(tmp_path: Path, capsys: pytest.CaptureFixture):

@@ -3,11 +3,13 @@
 import errno
 import os
 import stat
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, JpegImagePlugin
 from support import failed
 
 from reid_course import intake
@@ -80,6 +82,27 @@ def test_a_harmful_archive_leaves_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["bad.zip"]
 
 
+@pytest.mark.parametrize("second", ("../up.jpg", "/tmp/up.jpg", "train/con.jpg"))
+def test_the_second_name_of_an_entry_is_judged_too(
+    second: str, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    info, infolist = zipfile.ZipInfo("train/good.txt"), zipfile.ZipFile.infolist
+    field = struct.pack("<BL", 1, zlib.crc32(b"train/good.txt")) + second.encode()
+    info.extra = struct.pack("<HH", 0x7075, len(field)) + field
+
+    def renamed(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+        "What Python does by itself from 3.12 on."
+        infos = infolist(archive)
+        infos[-1].filename = second
+        return infos
+
+    archive = packed(tmp_path / "bad.zip", drawn, (info, b"harm"))
+    monkeypatch.setattr(zipfile.ZipFile, "infolist", renamed)
+    with pytest.raises(ReidError, match=rf"bad\.zip: '{second}' is a"):
+        intake.unpack(archive, tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.zip"]
+
+
 def test_limits_of_an_archive(drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     archive = packed(tmp_path / "set.zip", drawn)
     for name, said in {"MAX_FILES": "files; expected at most 3", "MAX_BYTES": "bytes when unpacked"}.items():
@@ -124,7 +147,7 @@ def test_interrupted(way: str, drawn: Path, tmp_path: Path, monkeypatch: pytest.
     target = {
         "make": (Image.Image, "save"),
         "unpack": (intake.shutil, "copyfileobj"),
-        "check": (Image, "open"),
+        "check": (JpegImagePlugin, "JpegImageFile"),
     }
     monkeypatch.setattr(
         *target[way], third if way != "check" else lambda *_, **__: third() or third() or third()
