@@ -28,7 +28,7 @@ from reid_course.commands import (
     submit,
     train_run,
 )
-from .core import ReidError, require
+from .core import ReidError, one_line, require
 
 # %% ../nbs/21_cli.ipynb #928784a6
 class _Help(argparse.ArgumentDefaultsHelpFormatter):
@@ -220,10 +220,6 @@ def _remedy(error: Exception) -> str:
 
 
 def _fail(message: str) -> int:
-    try:
-        from reid_course.intake import one_line
-    except Exception:  # pandas may be broken, as the doctor has just said
-        one_line = ascii
     print(f"reid-course: {one_line(message)}", file=sys.stderr)
     return 1
 

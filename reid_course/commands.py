@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .core import require
+from .core import one_line, require
 
 if TYPE_CHECKING:
     import torch
@@ -166,7 +166,7 @@ def data_make(args: argparse.Namespace) -> None:
 def data_check(args: argparse.Namespace) -> None:
     "Read every image of a data set, count, and list every fault."
     from reid_course.images import count_dataset, find_faults
-    from reid_course.intake import one_line, write_skip_list
+    from reid_course.intake import write_skip_list
 
     data, faults = find_faults(args.dir)
     for fault in faults:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from importlib import import_module, metadata
 from pathlib import Path
 
-from .core import ReidError, pick_device, pick_precision
+from .core import ReidError, one_line, pick_device, pick_precision
 
 # %% ../nbs/19a_doctor.ipynb #67636906
 _SIGNS = {">=": operator.ge, "<=": operator.le, "==": operator.eq, ">": operator.gt, "<": operator.lt}
@@ -141,7 +141,6 @@ def real_data(
         remedy = "for the real data: export REID_MARKET=FOLDER; the drawn ones need nothing"
         return Finding("note", what, "not set", remedy)
     from reid_course.data import survey  # what they need may be broken
-    from reid_course.intake import one_line
 
     try:
         data, faults = survey(market)

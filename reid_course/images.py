@@ -9,7 +9,7 @@ __all__ = ['MAX_PIXELS', 'MAX_SCANS', 'IMAGENET_MEAN', 'IMAGENET_STD', 'read_ima
 # %% ../nbs/01a_images.ipynb #2e327e54
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,6 +97,25 @@ class Images:
         if self.kept is not None:
             return self.kept[rows]
         return self._read([self.paths[i] for i in np.arange(len(self))[rows]])
+
+    def on(
+        self,
+        device: "torch.device",  # where batches are wanted
+        needed: "slice | torch.Tensor" = slice(None),  # which rows of each batch; the others may stay black
+    ) -> "Callable[[list[int]], torch.Tensor]":  # row numbers -> (n, height, width, 3), uint8, on the device
+        "A reader of batches. What is in memory goes to the device once, whole."
+        import torch
+
+        if self.kept is not None:
+            resident = torch.from_numpy(self.kept).to(device)
+            return lambda rows: resident[rows]
+
+        def read(rows: list[int]) -> torch.Tensor:
+            batch = np.zeros((len(rows), *self.size, 3), np.uint8)
+            batch[needed] = self[np.array(rows)[needed]]
+            return torch.from_numpy(batch).to(device)
+
+        return read
 
 # %% ../nbs/01a_images.ipynb #122d3c5c
 IMAGENET_MEAN = (0.485, 0.456, 0.406)

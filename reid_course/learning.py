@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -89,10 +88,8 @@ class Config:
                 )
         require(self.watch in WATCHED, f"watch {self.watch!r}; expected one of {', '.join(WATCHED)}")
         require(self.lr > 0, f"lr is {self.lr}; expected above 0")
-        require(
-            self.schedule in ("constant", "cosine"),
-            f"schedule {self.schedule!r}; expected constant or cosine",
-        )
+        known = self.schedule in ("constant", "cosine")
+        require(known, f"schedule {self.schedule!r}; expected constant or cosine")
         triplet_loss(
             torch.eye(4), torch.tensor([1, 1, 2, 2]), self.margin, self.mining
         )  # refuses what it cannot
@@ -165,9 +162,8 @@ class State:
             {"params": list(model.parameters()), "weight_decay": config.weight_decay, "speed": 1.0},
             {"params": list(weighting.parameters()), "weight_decay": 0.0, "speed": config.s_speed},
         ]
-        average = None
-        if config.ema > 0:
-            average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True)
+        mean = get_ema_multi_avg_fn(config.ema)
+        average = AveragedModel(model, multi_avg_fn=mean, use_buffers=True) if config.ema > 0 else None
         optimizer = torch.optim.Adam(groups, lr=config.lr, fused=True)
         state = cls(config, model, weighting, optimizer, [], average, team=team)
         if config.balance > 0 and people is not None:
@@ -186,9 +182,8 @@ class State:
         epoch: int,  # from 0
     ) -> None:
         "Choose the strides of an epoch: no parameter depends on them, and stock ones cost a seventh."
-        strides = "imagenet" if epoch < self.config.stock_epochs else self.config.strides
-        self.model.set_strides(strides)
-        self.judged.set_strides(strides)
+        for model in (self.model, self.judged):
+            model.set_strides("imagenet" if epoch < self.config.stock_epochs else self.config.strides)
 
     def losses(
         self,
@@ -261,7 +256,7 @@ def run_epoch(
     chance = torch.Generator().manual_seed(config.seed * 1_000_003 + epoch)
     team, (p, k) = state.team, (config.p, config.k)
     junk = config.junk > 0  # it is cut from all people of the batch
-    take = _fetcher(images, device, slice(None) if junk else deal_rows(p * k, p * k, k, team.size)[team.rank])
+    take = images.on(device, slice(None) if junk else deal_rows(p * k, p * k, k, team.size)[team.rank])
     known = attribute_targets(frame), frame.pid.to_numpy(), frame.pid.rank(method="dense").to_numpy() - 1
     targets, pids, labels = (torch.tensor(x, device=device, dtype=torch.int64) for x in known)
     state.set_epoch(epoch)
@@ -291,21 +286,6 @@ def _with_junk(
     people = F.pad(answers, (0, 1), value=0)
     unknown = F.pad(answers.new_full((len(junk), answers.shape[1]), -1), (0, 1), value=1)
     return torch.cat([batch, junk]), torch.cat([people, unknown])
-
-
-def _fetcher(images: Images, device: torch.device, needed: slice | Tensor) -> Callable[[list[int]], Tensor]:
-    "Rows to a (n, h, w, 3) uint8 tensor on the device; the whole set goes there once, if it is in memory."
-    if images.kept is not None:
-        resident = torch.from_numpy(images.kept).to(device)
-        return lambda rows: resident[rows]
-
-    def read(rows: list[int]) -> Tensor:
-        "The needed ones of them; the others stay black."
-        batch = np.zeros((len(rows), *images.size, 3), np.uint8)
-        batch[needed] = images[np.array(rows)[needed]]
-        return torch.from_numpy(batch).to(device)
-
-    return read
 
 
 def _require_finite(losses: Tensor, model: ReidModel, epoch: int) -> None:

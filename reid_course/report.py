@@ -184,20 +184,12 @@ def chart_attention(
     )
 
 # %% ../nbs/19_report.ipynb #f052b2ea
-def _of_run(file: Path, *names: str) -> dict:
-    "A JSON file of a run. `ReidError` unless it holds what is named."
-    found = read_json(file)
-    missing = [name for name in names if name not in found]
-    require(not missing, f"{file} has no {missing[:1]}; expected {', '.join(names)}: put a copy in its place")
-    return found
-
-
 def held_out(
     run: str | Path,  # a run folder
     data: str | Path | Dataset,  # the data set it was trained on
 ) -> pd.DataFrame:  # the images of the people it has not seen
     "The held-out images of a run. `ReidError` if the data set does not have its people."
-    config = _of_run(Path(run) / "config.json", "valid", "split_seed", "valid_identities")
+    config = read_json(Path(run) / "config.json", "valid", "split_seed", "valid_identities")
     data = load_dataset(data)
     _, held = split_identities(data.train, config["valid"], config["split_seed"])
     same = sorted(held.pid.unique().tolist()) == sorted(config["valid_identities"])
@@ -217,8 +209,8 @@ def report_run(
 ) -> Path:  # report.html
     "Write figures/*.png and report.html into a run folder."
     run = Path(run)
-    config = _of_run(run / "config.json", "model", "valid", "epochs", "tasks", "weights", *_SHOWN)
-    metrics = _of_run(run / "metrics.json", "best_epoch", "best", "last", "MFC")
+    config = read_json(run / "config.json", "model", "valid", "epochs", "tasks", "weights", *_SHOWN)
+    metrics = read_json(run / "metrics.json", "best_epoch", "best", "last", "MFC")
     require(config["model"] in MODELS, f"{run / 'config.json'}: no model {config['model']!r} is known")
     title, log = MODELS[config["model"]], pd.read_csv(run / "log.csv")
     curves = ["accuracy", "mAP", "valid_total"] if config["valid"] != 0 else []
@@ -265,9 +257,8 @@ def _page(
         found = gather(galleries, data.names)
         if weights is not None:
             top, last = float(weights.max()), len(weights) - 1
-            charts["Attention"] = {
-                f"Head {i + 1}": chart_attention(w, top, bar=i == last) for i, w in enumerate(weights)
-            }
+            heads = [chart_attention(w, top, bar=i == last) for i, w in enumerate(weights)]
+            charts["Attention"] = {f"Head {i}": head for i, head in enumerate(heads, start=1)}
     return write_page(out / "report.html", title, facts, shown, charts, found, guess)
 
 
@@ -312,7 +303,7 @@ def report_comparison(
     chosen: dict[str, Path] = {}
     for run in runs.values():
         if (run / "best.safetensors").exists():
-            model = _of_run(run / "config.json", "model")["model"]
+            model = read_json(run / "config.json", "model")["model"]
             chosen.setdefault(MODELS[model], run)  # the first of each; ablations come later
     tables = {"Table 1: attribute accuracy, %": first, "Table 2: retrieval, %": second, **more}
     return _page(out, "Three models compared", facts, tables, logs, records[0]["MFC"], chosen, data)

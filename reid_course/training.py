@@ -198,10 +198,8 @@ def train(
     known = [field.name for field in fields(Config)]
     strange = [name for name in options if name not in known]
     require(not strange, f"option {strange[:1]} is unknown; expected one of {', '.join(known)}")
-    require(
-        resume or not out.exists(),
-        f"{out} exists already; go on with resume (--resume), or choose another folder",
-    )
+    there = f"{out} exists already; go on with resume (--resume), or choose another folder"
+    require(resume or not out.exists(), there)
     data = load_dataset(data)
     if (attribute_targets(data.train) < 0).all():
         options["tasks"] = "reid"  # nothing to learn attributes from
