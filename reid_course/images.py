@@ -111,8 +111,9 @@ class Images:
             return lambda rows: resident[rows]
 
         def read(rows: list[int]) -> torch.Tensor:
+            places = torch.arange(len(rows))[needed].numpy()
             batch = np.zeros((len(rows), *self.size, 3), np.uint8)
-            batch[needed] = self[np.array(rows)[needed]]
+            batch[places] = self[np.array(rows)[places]]
             return torch.from_numpy(batch).to(device)
 
         return read

@@ -2,13 +2,16 @@
 
 import os
 import signal
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from reid_course.core import ReidError
+from reid_course.model import build_model
 
 CASES = os.environ.get("REID_FUZZ")
 SECONDS, BYTES = (
@@ -51,6 +54,26 @@ def memory(line: str) -> int:
     "Bytes of this process, as Linux says."
     status = Path("/proc/self/status").read_text()
     return 1024 * int(next(row for row in status.splitlines() if row.startswith(line)).split()[1])
+
+
+@contextmanager
+def bounded_memory() -> Iterator[None]:
+    "All cases together stay within the bound."
+    if sys.platform != "linux":
+        yield
+        return
+    build_model("resnet")  # what PyTorch itself takes at first use is not the cases'
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+    before = memory("VmRSS")
+    yield
+    assert memory("VmHWM") - before < BYTES
+
+
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.just("imagenet")),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=2),
+    max_leaves=4,
+)
 
 
 def mangled(data: bytes) -> st.SearchStrategy[bytes]:

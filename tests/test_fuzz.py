@@ -7,50 +7,37 @@ import json
 import os
 import shutil
 import struct
-import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from fuzzing import BYTES, Hang, fuzz, mangled, memory, outcome, stop
+from fuzzing import JSON, bounded_memory, fuzz, mangled, outcome
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from safetensors.torch import save
 from scipy.io import savemat
-from torch import nn
 
-from reid_course import learning
 from reid_course.backbone import resnet_backbone
 from reid_course.data import ANNOTATION_COLUMNS, NAMES, Dataset, load_dataset, parse_name, survey
-from reid_course.heads import DenseHeads, EmbeddingHead
 from reid_course.images import MAX_PIXELS, read_image
 from reid_course.intake import read_skip_list, unpack
 from reid_course.minimarket import make_minimarket
-from reid_course.model import ReidModel, build_model, load_model, read_weights
+from reid_course.model import build_model, load_model
 from reid_course.retrieval import Gallery, parse_where
 from reid_course.submission import validate_submission
-from reid_course.training import train
 
 
 @pytest.fixture(scope="module", autouse=True)
 def memory_is_bounded() -> Iterator[None]:
-    "All cases together stay within the bound."
-    if sys.platform != "linux":
+    with bounded_memory():
         yield
-        return
-    build_model("resnet")  # what PyTorch itself takes at first use is not the cases'
-    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
-    before = memory("VmRSS")
-    yield
-    assert memory("VmHWM") - before < BYTES
 
 
 @pytest.fixture(scope="module")
@@ -182,13 +169,6 @@ def test_images(place: Path, data: st.DataObject, size: tuple[int, int] | None):
     assert image is None or (image.shape[2] == 3 and image.size <= 3 * MAX_PIXELS)
 
 
-JSON = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.just("imagenet")),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=2),
-    max_leaves=4,
-)
-
-
 @fuzz
 @given(data=st.data())
 def test_checkpoints(place: Path, data: st.DataObject):
@@ -205,103 +185,6 @@ def test_checkpoints(place: Path, data: st.DataObject):
 def build_model_config() -> dict:
     with torch.device("meta"):
         return build_model("resnet").config
-
-
-class Tiny(nn.Module):
-    "A backbone of 84 numbers: a checkpoint of twenty thousand bytes has all the parts of a large one."
-
-    def __init__(self):
-        super().__init__()
-        self.conv1 = nn.Conv2d(3, 3, 3, stride=8)
-
-    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
-        return {"v": self.conv1(images).mean((2, 3))}
-
-    def set_strides(self, _: str) -> None: ...
-
-
-def resume(course: Dataset, out: Path, **more: Any) -> Path:
-    "Two short epochs, or what is left of them."
-    sizes: dict = {"p": 2, "k": 2, "size": (16, 8), "valid": 0.5, "ema": 0.5}
-    return train(course, out, epochs=2, weights=None, device="cpu", **sizes, **more)
-
-
-@pytest.fixture(scope="module")
-def begun(place: Path, course: Dataset) -> Iterator[Path]:
-    "A run stopped after the first of two epochs, by a network that is soon written and read."
-
-    def tiny(**_: object) -> ReidModel:
-        return ReidModel(Tiny(), DenseHeads(3), EmbeddingHead(3, 4), {"size": [16, 8]})
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(learning, "build_model", tiny)
-        with pytest.raises(Hang):
-            resume(course, place / "run", after_epoch=stop)
-        yield place / "run"
-
-
-def resume_with(begun: Path, course: Dataset, name: str, content: bytes) -> object:
-    "Go on with a copy of a run in which one file is another."
-    out = begun.parent / "again"
-    shutil.rmtree(out, ignore_errors=True)
-    shutil.copytree(begun, out)
-    (out / name).write_bytes(content)
-    return outcome(lambda: resume(course, out, resume=True), out, "a finite number")
-
-
-@fuzz
-@given(data=st.data())
-def test_configurations_of_a_run(begun: Path, course: Dataset, data: st.DataObject):
-    sound = (begun / "config.json").read_bytes()
-    config = json.loads(sound)
-    invented = st.dictionaries(st.sampled_from([*config, "x"]), JSON, max_size=3).map(
-        lambda new: config | new
-    )
-    written = (invented | JSON).map(lambda content: json.dumps(content).encode())
-    content = data.draw(st.one_of(mangled(sound), written, st.binary(max_size=60)))
-    resume_with(begun, course, "config.json", content)
-
-
-@fuzz
-@given(data=st.data(), damaged=st.booleans())
-def test_checkpoints_of_a_run(begun: Path, course: Dataset, data: st.DataObject, damaged: bool):
-    file = begun / "last.safetensors"
-    content, (tensors, header) = file.read_bytes(), read_weights(file)
-    if damaged:
-        content = data.draw(mangled(content))
-    else:  # a sound file, with another log
-        training = json.loads(header["training"])
-        row = training["log"][0]
-        cells = st.dictionaries(st.sampled_from([*row, "x"]), JSON, max_size=3)
-        logs = st.lists(cells.map(lambda new: row | new) | cells | JSON, max_size=3) | cells | JSON
-        described = data.draw(logs.map(lambda log: training | {"log": log}) | JSON)
-        content = save(tensors, header | {"training": json.dumps(described)})
-    resume_with(begun, course, file.name, content)
-
-
-ODD = st.builds(
-    torch.full,
-    st.sampled_from(((), (0,), (1,), (3,), (4, 3))),
-    st.sampled_from((0, -1, torch.nan)),
-    dtype=st.sampled_from((torch.float32, torch.float16, torch.complex64)),
-)
-
-
-@fuzz
-@given(data=st.data(), lost=st.booleans())
-def test_parts_of_a_checkpoint(begun: Path, course: Dataset, data: st.DataObject, lost: bool):
-    file = begun / "last.safetensors"
-    tensors, header = read_weights(file)
-    if lost:
-        parts = sorted({*tensors, *(name[: name.rindex("/") + 1] for name in tensors if "/" in name)})
-        gone = data.draw(st.sampled_from(parts))
-        found = {name: x for name, x in tensors.items() if not name.startswith(gone)}
-    else:
-        names = st.sampled_from([*sorted(tensors), "x", "optimizer/0/x", "optimizer/99/step", "optimizer/x"])
-        found = tensors | {data.draw(names): data.draw(ODD)}
-    gone_on = resume_with(begun, course, file.name, save(found, header))
-    same = all(name in found and found[name].shape == x.shape for name, x in tensors.items())
-    assert same or not gone_on, "a checkpoint that lacks a part was gone on with"
 
 
 def saved(content: object) -> bytes:

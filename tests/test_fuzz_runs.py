@@ -1,0 +1,135 @@
+"""Runs whose files were damaged or invented: they go on, or one line says which file and why."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from fuzzing import JSON, Hang, bounded_memory, fuzz, mangled, outcome, stop
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import save
+from torch import nn
+
+from reid_course import learning
+from reid_course.data import Dataset, load_dataset
+from reid_course.heads import DenseHeads, EmbeddingHead
+from reid_course.minimarket import make_minimarket
+from reid_course.model import ReidModel, read_weights
+from reid_course.training import train
+
+
+@pytest.fixture(scope="module", autouse=True)
+def memory_is_bounded() -> Iterator[None]:
+    with bounded_memory():
+        yield
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def course(place: Path) -> Dataset:
+    return load_dataset(make_minimarket(place / "course", 6, (16, 8), "course", images_per_identity=3))
+
+
+class Tiny(nn.Module):
+    "A backbone of 84 numbers: a checkpoint of twenty thousand bytes has all the parts of a large one."
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 3, 3, stride=8)
+
+    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"v": self.conv1(images).mean((2, 3))}
+
+    def set_strides(self, _: str) -> None: ...
+
+
+def resume(course: Dataset, out: Path, **more: Any) -> Path:
+    "Two short epochs, or what is left of them."
+    sizes: dict = {"p": 2, "k": 2, "size": (16, 8), "valid": 0.5, "ema": 0.5}
+    return train(course, out, epochs=2, weights=None, device="cpu", **sizes, **more)
+
+
+@pytest.fixture(scope="module")
+def begun(place: Path, course: Dataset) -> Iterator[Path]:
+    "A run stopped after the first of two epochs, by a network that is soon written and read."
+
+    def tiny(**_: object) -> ReidModel:
+        return ReidModel(Tiny(), DenseHeads(3), EmbeddingHead(3, 4), {"size": [16, 8]})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(learning, "build_model", tiny)
+        with pytest.raises(Hang):
+            resume(course, place / "run", after_epoch=stop)
+        yield place / "run"
+
+
+def resume_with(begun: Path, course: Dataset, name: str, content: bytes) -> object:
+    "Go on with a copy of a run in which one file is another."
+    out = begun.parent / "again"
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.copytree(begun, out)
+    (out / name).write_bytes(content)
+    return outcome(lambda: resume(course, out, resume=True), out, "a finite number")
+
+
+@fuzz
+@given(data=st.data())
+def test_configurations_of_a_run(begun: Path, course: Dataset, data: st.DataObject):
+    sound = (begun / "config.json").read_bytes()
+    config = json.loads(sound)
+    invented = st.dictionaries(st.sampled_from([*config, "x"]), JSON, max_size=3).map(
+        lambda new: config | new
+    )
+    written = (invented | JSON).map(lambda content: json.dumps(content).encode())
+    content = data.draw(st.one_of(mangled(sound), written, st.binary(max_size=60)))
+    resume_with(begun, course, "config.json", content)
+
+
+@fuzz
+@given(data=st.data(), damaged=st.booleans())
+def test_checkpoints_of_a_run(begun: Path, course: Dataset, data: st.DataObject, damaged: bool):
+    file = begun / "last.safetensors"
+    content, (tensors, header) = file.read_bytes(), read_weights(file)
+    if damaged:
+        content = data.draw(mangled(content))
+    else:  # a sound file, with another log
+        training = json.loads(header["training"])
+        row = training["log"][0]
+        cells = st.dictionaries(st.sampled_from([*row, "x"]), JSON, max_size=3)
+        logs = st.lists(cells.map(lambda new: row | new) | cells | JSON, max_size=3) | cells | JSON
+        described = data.draw(logs.map(lambda log: training | {"log": log}) | JSON)
+        content = save(tensors, header | {"training": json.dumps(described)})
+    resume_with(begun, course, file.name, content)
+
+
+ODD = st.builds(
+    torch.full,
+    st.sampled_from(((), (0,), (1,), (3,), (4, 3))),
+    st.sampled_from((0, -1, torch.nan)),
+    dtype=st.sampled_from((torch.float32, torch.float16, torch.complex64)),
+)
+
+
+@fuzz
+@given(data=st.data(), lost=st.booleans())
+def test_parts_of_a_checkpoint(begun: Path, course: Dataset, data: st.DataObject, lost: bool):
+    file = begun / "last.safetensors"
+    tensors, header = read_weights(file)
+    if lost:
+        parts = sorted({*tensors, *(name[: name.rindex("/") + 1] for name in tensors if "/" in name)})
+        gone = data.draw(st.sampled_from(parts))
+        found = {name: x for name, x in tensors.items() if not name.startswith(gone)}
+    else:
+        names = st.sampled_from([*sorted(tensors), "x", "optimizer/0/x", "optimizer/99/step", "optimizer/x"])
+        found = tensors | {data.draw(names): data.draw(ODD)}
+    gone_on = resume_with(begun, course, file.name, save(found, header))
+    same = all(name in found and found[name].shape == x.shape for name, x in tensors.items())
+    assert same or not gone_on, "a checkpoint that lacks a part was gone on with"
