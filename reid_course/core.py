@@ -110,15 +110,15 @@ def read_json(
     *wanted: str,  # names it must have
 ) -> dict:  # its content
     "Read a JSON file. `ReidError` if it is damaged, or lacks a name."
+    remedy = "put a copy in its place, or make its folder anew"
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         require(isinstance(found, dict), f"it holds {type(found).__name__}")
-        missing = [name for name in wanted if name not in found]
-        require(not missing, f"it has no {missing[:1]}")
-        return found
     except (ValueError, RecursionError) as error:
-        said = f"not a readable file of a run ({error}); put a copy in its place, or make its folder anew"
-        raise ReidError(f"{path}: {said}") from error
+        raise ReidError(f"{path}: not a readable file of a run ({error}); {remedy}") from error
+    missing = [name for name in wanted if name not in found]
+    require(not missing, f"{path} has no {missing[:1]}; {remedy}")
+    return found
 
 # %% ../nbs/00_core.ipynb #75cf3955
 @contextmanager

@@ -97,7 +97,9 @@ def _verify(archive: Path, part: Path, n: int) -> None:
     found = sum(path.is_file() for path in part.rglob("*"))
     require(found == n, f"{archive}: {n} files were unpacked, {found} are there; nothing was kept")
     try:
-        data, _ = survey(part)
+        data, faults = survey(part)
+        for fault in faults:
+            require(Path(fault.path).exists(), fault.message)  # a folder is missing
     except ReidError as error:
         raise ReidError(f"{archive}: {str(error).replace(str(part), 'its content')}") from error
     require(len(data.train) > 0, f"{archive}: holds no image to train on; expected a data set")

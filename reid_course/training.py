@@ -135,8 +135,13 @@ def _save(state: State, path: Path) -> None:
         tensors |= {f"optimizer/{i}/{name}": x for name, x in memory.items()}
     if state.average is not None:
         tensors |= {f"average/{name}": x for name, x in state.average.state_dict().items()}
-    texts = {"training": json.dumps({"config": asdict(state.config), "log": state.log})}
-    save_model(state.model, path, tensors, texts)
+    training = {"config": asdict(state.config), "log": state.log, "parts": _parts(tensors)}
+    save_model(state.model, path, tensors, {"training": json.dumps(training)})
+
+
+def _parts(tensors: dict[str, Tensor]) -> dict[str, list[int]]:
+    "The shapes of what a training has beside its network."
+    return {name: list(x.shape) for name, x in tensors.items() if "/" in name}
 
 
 _LOGGED = ["epoch", "train_loss_ar", "train_loss_id", "train_total", "accuracy", "mAP", "s_ar", "s_id"]
@@ -154,23 +159,22 @@ def _restore(state: State, path: Path) -> None:
 def _fill(state: State, path: Path) -> None:
     tensors, header = read_weights(path)
     require("training" in header, f"{path}: holds no training state; expected last.safetensors of a run")
+    training = json.loads(header["training"])
+    require(_parts(tensors) == training["parts"], "a part is missing, or has another shape")
     load_weights(state.model, tensors, path)
-    own = {name: tensors[f"weighting/{name}"] for name in state.weighting.state_dict()}
-    state.weighting.load_state_dict(own)
-    if state.average is not None:
-        own = {name: tensors[f"average/{name}"] for name in state.average.state_dict()}
-        state.average.load_state_dict(own)
+    for part, module in (("weighting", state.weighting), ("average", state.average)):
+        if module is not None:
+            module.load_state_dict({name: tensors[f"{part}/{name}"] for name in module.state_dict()})
     memory: dict[int, dict[str, Tensor]] = {}
     for key in (key for key in tensors if key.startswith("optimizer/")):
         _, i, name = key.split("/")
         memory.setdefault(int(i), {})[name] = tensors[key]
     state.optimizer.load_state_dict(state.optimizer.state_dict() | {"state": memory})
-    require(bool(memory), "it has no memory of the optimiser")
     for parameter, averages in state.optimizer.state.items():  # the fused Adam reads them in the order of
         for name in ("exp_avg", "exp_avg_sq"):  # the parameter's own memory (channels last), a file has none
             averages[name] = torch.empty_like(parameter).copy_(averages[name].view_as(parameter))
-        averages["step"] = averages["step"].view(())
-    state.log = json.loads(header["training"])["log"]
+    state.log = training["log"]
+    require(isinstance(state.log, list), "its log is no list")
     for row in state.log:
         require_columns("a row of its log", row, _LOGGED)
     has_stopped_improving(state.log, 1)  # reads every row

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import stat
 import struct
 import zipfile
@@ -53,6 +54,13 @@ def test_a_sound_archive_is_unpacked(drawn: Path, tmp_path: Path, capsys: pytest
     assert {p.relative_to(drawn): x for p, x in there.items()} == {
         p.relative_to(tmp_path / "out"): x for p, x in here.items()
     }
+
+
+def test_an_archive_without_one_of_its_folders_is_refused(drawn: Path, tmp_path: Path, capsys):
+    shutil.rmtree(Path(shutil.copytree(drawn, tmp_path / "less")) / "queries")
+    archive = packed(tmp_path / "set.zip", tmp_path / "less")
+    assert "queries" in failed(capsys, "data", "unpack", archive, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 HARM = {
