@@ -91,7 +91,7 @@ def lab(
         yield re.search(r'url=([^"]+)"', page)[1].replace("&amp;", "&")
     finally:
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait(30)
+        process.wait(120)  # it ends its kernels first, and a busy machine is slow
 
 
 def run_all(
