@@ -4,6 +4,7 @@ import os
 import shutil
 import time
 from functools import cache
+from pathlib import Path
 
 import pytest
 from browser import MISSING, chromium, find_chromium
@@ -24,6 +25,24 @@ def browser():
         pytest.skip(MISSING)
     with chromium() as found:
         yield found
+
+
+# Data sets that are spoilt
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory):
+    "A small data set in the course layout, which stays as it is."
+    from reid_course.minimarket import make_minimarket
+
+    folder = tmp_path_factory.mktemp("drawn") / "set"
+    return make_minimarket(folder, 8, (32, 16), "course", images_per_identity=4)
+
+
+@pytest.fixture
+def course(drawn, tmp_path):
+    "A copy to spoil."
+    return Path(shutil.copytree(drawn, tmp_path / "course"))
 
 
 # Commands that are stopped: processes that end when a test says, what they work on, what they make if left alone

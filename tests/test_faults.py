@@ -16,22 +16,8 @@ from reid_course.cli import main
 from reid_course.core import ReidError
 from reid_course.data import load_dataset
 from reid_course.images import find_faults, read_image
-from reid_course.minimarket import make_minimarket
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs links, pipes and limits of POSIX systems")
-
-
-@pytest.fixture(scope="module")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_minimarket(
-        tmp_path_factory.mktemp("drawn") / "set", 8, (32, 16), "course", images_per_identity=4
-    )
-
-
-@pytest.fixture
-def course(drawn: Path, tmp_path: Path) -> Path:
-    "A copy to spoil."
-    return Path(shutil.copytree(drawn, tmp_path / "course"))
 
 
 def coded(image: Image.Image, kind: str, **how: object) -> bytes:

@@ -31,19 +31,6 @@ from reid_course.submission import validate_submission
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs links, pipes and limits of POSIX systems")
 
 
-@pytest.fixture(scope="module")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_minimarket(
-        tmp_path_factory.mktemp("drawn") / "set", 8, (32, 16), "course", images_per_identity=4
-    )
-
-
-@pytest.fixture
-def course(drawn: Path, tmp_path: Path) -> Path:
-    "A copy to spoil."
-    return Path(shutil.copytree(drawn, tmp_path / "course"))
-
-
 # Nothing is unpickled
 
 
