@@ -136,9 +136,8 @@ def list_images(
     folder: str | Path,  # looked through without its sub-folders
 ) -> list[Path]:  # sorted by name, so that row numbers mean the same on every machine
     "The jpg, jpeg and png files of a folder."
-    suffixes = {".jpg", ".jpeg", ".png"}
     require(Path(folder).is_dir(), f"{folder} is not a folder; expected one of images")
-    return sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in suffixes)
+    return sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in {".jpg", ".jpeg", ".png"})
 
 
 _NO_TEXT = re.compile("[\ud800-\udfff]")  # bytes that are no UTF-8; on Linux a file name is any bytes

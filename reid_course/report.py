@@ -26,7 +26,7 @@ from .images import Images
 from .model import MODELS, load_model
 from .retrieval import Gallery
 from .split import split_identities
-from .tables import figure_attributes, figure_curves, table1, table2
+from .tables import figure_attributes, figure_curves, read_log, table1, table2
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -212,7 +212,7 @@ def report_run(
     config = read_json(run / "config.json", "model", "valid", "epochs", "tasks", "weights", *_SHOWN)
     metrics = read_json(run / "metrics.json", "best_epoch", "best", "last", "MFC")
     require(config["model"] in MODELS, f"{run / 'config.json'}: no model {config['model']!r} is known")
-    title, log = MODELS[config["model"]], pd.read_csv(run / "log.csv")
+    title, log = MODELS[config["model"]], read_log(run)
     curves = ["accuracy", "mAP", "valid_total"] if config["valid"] != 0 else []
     require_columns(f"{run / 'log.csv'}", log, ["epoch", *curves])
     facts = {"best epoch": f"{metrics['best_epoch']} of {config['epochs']}"}

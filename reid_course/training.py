@@ -64,14 +64,9 @@ def attribute_scores(
     "Accuracy per attribute; on average accuracy, balanced accuracy and macro F1 (`balanced`, `f1`)."
     if not probabilities:
         return {"accuracy": float("nan")}
-    answers = np.stack([probabilities[name].argmax(1) for name in NAMES], axis=1)
-    targets = attribute_targets(frame)
-    accuracy = attribute_accuracy(answers, targets)
-    means = {
-        "accuracy": accuracy,
-        "balanced": balanced_accuracy(answers, targets),
-        "f1": macro_f1(answers, targets),
-    }
+    both = np.stack([probabilities[name].argmax(1) for name in NAMES], axis=1), attribute_targets(frame)
+    accuracy = attribute_accuracy(*both)
+    means = {"accuracy": accuracy, "balanced": balanced_accuracy(*both), "f1": macro_f1(*both)}
     each = {f"accuracy_{name}": float(x) for name, x in accuracy.items()}
     return each | {name: float(x.mean()) for name, x in means.items()}
 
@@ -161,6 +156,8 @@ def _fill(state: State, path: Path) -> None:
     require("training" in header, f"{path}: holds no training state; expected last.safetensors of a run")
     training = json.loads(header["training"])
     require(_parts(tensors) == training["parts"], "a part is missing, or has another shape")
+    broken = [name for name, x in tensors.items() if not x.isfinite().all()]
+    require(not broken, f"{broken[:1]} holds NaN or infinity")
     load_weights(state.model, tensors, path)
     for part, module in (("weighting", state.weighting), ("average", state.average)):
         if module is not None:
