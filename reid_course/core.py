@@ -92,7 +92,8 @@ def whole_file(
             os.fsync(file.fileno())  # the bytes must be on disk before the name says so
         part.replace(path)
     except OSError as error:
-        error.filename = error.filename or str(path)  # a full disk does not say whose
+        if error.errno and not error.filename:
+            error.filename = str(path)  # a full disk does not say whose
         raise
     finally:
         part.unlink(missing_ok=True)
