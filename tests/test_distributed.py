@@ -18,12 +18,13 @@ from support import failed
 from torch import Tensor
 
 from reid_course.cli import main
-from reid_course.core import ALONE, ReidError, Team
+from reid_course.core import ALONE, ReidError, Team, write_json
 from reid_course.data import load_dataset
 from reid_course.distributed import Processes, launched
 from reid_course.images import Images
 from reid_course.learning import Config, State
 from reid_course.metrics import Retrieval, evaluate_embeddings
+from reid_course.model import build_model, load_model, save_model
 from reid_course.sampling import PKBatchSampler
 from reid_course.split import split_identities
 from reid_course.training import score, train
@@ -145,8 +146,6 @@ def test_other_data_in_one_process_end_the_run(drawn_people, tmp_path):
 
 def judged(root: Path, run: Path) -> tuple[dict[str, float], np.ndarray, Retrieval]:
     "Scores, embeddings, and retrieval among enough points for several blocks."
-    from reid_course.model import load_model
-
     team, people = launched("cpu"), load_dataset(root).train
     model, images = load_model(run), Images(people.path, (64, 32))
     rng = np.random.default_rng(0)
@@ -217,6 +216,20 @@ def test_other_commands_run_in_one_process(monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("WORLD_SIZE", "2")
     assert "expected train or evaluate" in failed(capsys, "demo", "--out", tmp_path / "demo")
     assert not (tmp_path / "demo").exists()
+
+
+def test_only_the_first_process_speaks(drawn_people, monkeypatch, capsys, tmp_path):
+    people = split_identities(load_dataset(drawn_people).train)[1].pid.unique().tolist()
+    save_model(build_model(size=(64, 32)), tmp_path / "best.safetensors")
+    write_json(tmp_path / "config.json", {"valid": 0.3, "split_seed": 0, "valid_identities": people})
+    second = Team()
+    second.rank = 1
+    monkeypatch.setattr("reid_course.distributed.launched", lambda device: second)
+    for name in ("train", "score", "score_gallery"):
+        monkeypatch.setattr(f"reid_course.training.{name}", lambda *_, **__: {})
+    for command in (["train", "--out", tmp_path / "new"], ["evaluate", tmp_path]):
+        assert main([str(x) for x in (*command, "--data", drawn_people)]) == 0
+    assert capsys.readouterr().out == ""
 
 
 def started(

@@ -1,21 +1,29 @@
 """What a user can get wrong, through the command: one line that names file and remedy, and nothing half-written."""
 
 import errno
+import hashlib
 import os
 import shutil
 import sys
+from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
+from urllib.error import URLError
 
 import pytest
+import torch
+import torchvision
 from PIL import Image
 from support import failed, run
 
-from reid_course import cli
+from reid_course import cli, doctor
 from reid_course.core import ReidError
 from reid_course.data import load_dataset
+from reid_course.distractors import hog_detector, rcnn_detector
 from reid_course.minimarket import make_minimarket
 from reid_course.model import build_model, load_model, read_weights, save_model
 from reid_course.report import report_run
+from reid_course.tables import machine
 
 FAST = ("--weights", "none", "--size", "64", "32", "--epochs", "1", "--p", "4")
 
@@ -182,6 +190,27 @@ def test_what_the_disk_refuses_has_a_remedy(monkeypatch, capsys, kind: str, reme
     assert os.strerror(number) in said and "some/file" in said and remedy in said
 
 
+def test_a_failure_shows_its_traceback_when_asked_to(tmp_path: Path):
+    with pytest.raises(ReidError, match="empty is not a folder"):
+        cli.main(["--debug", "data", "check", str(tmp_path / "empty")])
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("demo", "data make", "data check", "data unpack", "train", "reproduce", "evaluate", "predict"),
+        *("search", "submit", "export", "doctor"),
+    ],
+)
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture):
+    with pytest.raises(SystemExit) as end:
+        cli.main([*command.split(), "--help"])
+    said = capsys.readouterr().out
+    assert end.value.code == 0 and f"example: reid-course {command}" in said
+    assert "(default: None)" not in said and "(default: False)" not in said
+    assert command != "data make" or "people to train on (default: 200)" in said
+
+
 def test_a_terminal_without_our_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
     monkeypatch.delenv("REID_MARKET", raising=False)
@@ -201,6 +230,76 @@ def test_the_doctor_sees_a_broken_package(tmp_path: Path, monkeypatch, package: 
         "wrong" in printed and "cannot be imported: ImportError" in printed and "another machine" in printed
     )
     assert "--force-reinstall" in printed and printed.splitlines()[-1].startswith("reid-course: "), printed
+
+
+def test_the_doctor_names_the_part_that_is_missing(monkeypatch: pytest.MonkeyPatch):
+    version = metadata.version
+
+    def without(name: str) -> str:
+        if name in ("lancedb", "reid_course"):
+            raise metadata.PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr(metadata, "version", without)
+    (part,) = (finding for finding in doctor.packages() if finding.what == "part gallery")
+    assert part.state == "note" and part.found.endswith(": lancedb")
+    assert part.remedy == "for galleries on disk: pip install 'reid_course[gallery]'"
+    monkeypatch.setattr(metadata, "metadata", without)
+    assert [(found.state, found.remedy) for found in doctor.packages()] == [("note", "pip install -e .")]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "state", "remedy"), [(torch.bfloat16, "ok", ""), (torch.float32, "note", "--strides imagenet")]
+)
+def test_the_doctor_knows_a_slow_machine(monkeypatch, dtype: torch.dtype, state: str, remedy: str):
+    monkeypatch.setattr(doctor, "pick_precision", lambda device: dtype)
+    path = doctor.hardware()[-1]
+    assert (path.what, path.state) == ("fast path", state) and remedy in path.remedy
+
+
+def test_the_doctor_tells_whole_weights_from_damaged_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    address = f"https://nowhere/resnet18-{hashlib.sha256(b'whole').hexdigest()[:8]}.pth"
+    known = SimpleNamespace(IMAGENET1K_V1=SimpleNamespace(url=address))
+    monkeypatch.setattr(torchvision.models, "ResNet18_Weights", known)
+    for content, state in ((b"whole", "ok"), (b"half", "wrong")):
+        (tmp_path / Path(address).name).write_bytes(content)
+        assert doctor.weights(tmp_path).state == state
+
+
+def test_detectors_that_cannot_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(ReidError, match=r"OpenCV 4; install it with: pip install 'reid_course\[hog\]'"):
+        hog_detector()
+
+    def refuse(*args: object, **more: object) -> None:
+        raise URLError("no network")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "urlopen", refuse)
+    with pytest.raises(ReidError, match=r"cannot be fetched .*no network.*; use another detector"):
+        rcnn_detector()
+
+
+def test_an_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
+    save_model(build_model(size=(32, 16), strides="imagenet"), tmp_path / "best.safetensors")
+    file = tmp_path / "model.onnx"
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "onnxruntime", None)
+        assert "pip install 'reid_course[onnx]'" in failed(capsys, "export", tmp_path, file)
+    assert not file.exists()
+
+    def write(model: object, path: str) -> Path:
+        Path(path).write_bytes(bytes(3 * 2**19))
+        return Path(path)
+
+    monkeypatch.setattr("reid_course.export.export_onnx", write)
+    assert cli.main(["export", str(tmp_path), str(file)]) == 0
+    assert capsys.readouterr().out == f"{file}: 1.5 MiB\n"
+
+
+def test_a_record_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert machine()["commit"] == ""
 
 
 def test_the_data_are_never_touched(course: Path):

@@ -108,7 +108,10 @@ def test_an_index_of_bits_finds_nearly_all(tmp_path: Path):
 def test_pictures_come_back_as_they_were(tmp_path: Path):
     memory, disk = both(tmp_path)
     disk.save(tmp_path / "back.npz")
-    for other in (disk, Gallery.open(tmp_path / "back.npz")):
+    memory.save(tmp_path / "back.lance")
+    with pytest.raises(ReidError, match=r"back\.lance exists already"):
+        memory.save(tmp_path / "back.lance")
+    for other in (disk, Gallery.open(tmp_path / "back.npz"), Gallery.open(tmp_path / "back.lance")):
         pd.testing.assert_frame_equal(other.table, memory.table)
         assert np.array_equal(other.embeddings, memory.embeddings)
         assert sorted(other.probabilities) == sorted(memory.probabilities)
@@ -280,6 +283,10 @@ def test_an_object_store_is_a_table_too(tmp_path: Path):
         assert isinstance(Gallery(f"{scheme}://bucket/people.lance").store, Disk)  # asks nobody yet
         with pytest.raises(ReidError, match=r"a name that ends in \.lance"):
             Gallery(f"{scheme}://bucket/people.npz")
+    near, far = pictures(1, 0), Gallery(f"file://{tmp_path}/people.lance")
+    assert len(far) == 0
+    far.add(*near)
+    assert len(Gallery.open(far.store.uri)) == 1
 
 
 def test_without_lancedb_the_remedy_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

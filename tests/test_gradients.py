@@ -9,10 +9,12 @@ import pandas as pd
 import pytest
 import torch
 from several import SMALL, FrozenProcesses, frozen, together
-from torch import Tensor
+from torch import Tensor, nn
 
 from reid_course.data import ATTRIBUTES, NAMES, load_dataset
+from reid_course.distributed import share_norms
 from reid_course.learning import Config, State
+from reid_course.model import build_model
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes are forked, and killed, as on POSIX")
 NUMBERS = [2, pytest.param(4, marks=pytest.mark.long)]
@@ -101,3 +103,12 @@ def test_gathering_numbers_would_be_seen(drawn_people, tmp_path):
     right = {name: right[name] for name in found}
     assert apart(found, right)[1] > 0.4
     assert apart({name: 2 * x for name, x in found.items()}, right)[1] <= 1e-5  # it was half
+
+
+def test_norms_are_shared_but_for_the_neck():
+    model = build_model(size=(64, 32), neck=True)
+    neck, parameters = model.embedding.neck, [*model.parameters()]
+    share_norms(model)
+    kinds = {type(m) for m in model.modules() if "BatchNorm" in type(m).__name__ and m is not neck}
+    assert kinds == {nn.SyncBatchNorm} and model.embedding.neck is neck and type(neck) is nn.BatchNorm1d
+    assert all(a is b for a, b in zip(model.parameters(), parameters, strict=True))

@@ -9,16 +9,19 @@ import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import MISSING, WIDTHS, chromium, find_chromium, opened
+from matplotlib import pyplot
 from PIL import Image
 
+from reid_course.core import write_json
 from reid_course.data import ATTRIBUTES, NAMES, load_dataset
 from reid_course.explorer import gather
 from reid_course.metrics import evaluate_embeddings
 from reid_course.minimarket import make_minimarket
-from reid_course.model import load_model
+from reid_course.model import build_model, load_model, save_model
 from reid_course.report import held_out, report_comparison, report_run, write_page
-from reid_course.retrieval import Gallery
-from reid_course.tables import record
+from reid_course.retrieval import Gallery, figure_ranked_lists
+from reid_course.split import split_identities
+from reid_course.tables import RETRIEVAL, record
 from reid_course.training import train
 
 EVIL = "<img src=x onerror=window.hacked=1>"
@@ -164,6 +167,64 @@ def test_page_searches_as_the_gallery_does(tmp_path):
         page.evaluate("evil => document.body.insertAdjacentHTML('beforeend', evil)", EVIL)
         page.wait_for_function("document.body.lastElementChild.complete")
         assert page.evaluate("window.hacked") is None and "Content Security Policy" in wrong[-1]
+
+
+# Runs that lack something, and what is drawn of them; no browser is asked
+
+
+def untrained(run: Path, data: Path, **more: object) -> dict:
+    "A run folder as if a training of one epoch had left it, without its weights; and its record."
+    held = split_identities(load_dataset(data).train, 0.5)[1]
+    config = {"valid": 0.5, "valid_identities": held.pid.unique().tolist(), "tasks": "reid", "epochs": 1}
+    options = {"strides": "imagenet", "form": "report", "seed": 0, "split_seed": 0, "weights": None}
+    scores = dict.fromkeys([*(f"accuracy_{name}" for name in NAMES), "accuracy", "mAP", "valid_total"], 0.5)
+    row = {"epoch": 1} | scores | dict.fromkeys(RETRIEVAL, 0.25)
+    found = {"best_epoch": 1, "best": row, "last": row, "MFC": dict.fromkeys([*NAMES, "average"], 0.5)}
+    config |= {"model": "resnet"} | options | more
+    write_json(run / "config.json", config)
+    write_json(run / "metrics.json", found)
+    (run / "log.csv").write_text("epoch,train_total,accuracy,mAP,valid_total\n1,2.0,0.5,0.25,1.5\n")
+    return found | {"config": config, "log": [row]}
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory):
+    "Six people, one picture each, of whom nothing is known."
+    root = tmp_path_factory.mktemp("once")
+    for pid in "abcdef":
+        (root / pid).mkdir()
+        Image.new("RGB", (16, 32), (20 * ord(pid) % 256, 90, 30)).save(root / pid / "1.png")
+    return root
+
+
+def test_page_of_people_seen_once_has_no_ranked_lists(tmp_path, once):
+    untrained(tmp_path, once)
+    save_model(build_model(size=(32, 16), tasks="reid"), tmp_path / "best.safetensors")
+    page = report_run(tmp_path, once).read_text(encoding="utf-8")
+    assert 'aria-label="Retrieval, %"' in page and 'aria-label="Attribute accuracy, %"' not in page
+    assert 'id="explorer"' in page
+    assert [file.name for file in (tmp_path / "figures").iterdir()] == ["curves.png"]
+
+
+def test_page_of_nobody_held_out_says_so(tmp_path, once):
+    untrained(tmp_path, once, valid=0)
+    page = report_run(tmp_path, once).read_text(encoding="utf-8")
+    assert "nobody, so nothing could be judged" in page and not (tmp_path / "figures").exists()
+
+
+def test_page_of_runs_whose_weights_are_elsewhere_has_no_gallery(tmp_path, once):
+    run = tmp_path / "run"
+    page = report_comparison(tmp_path, once, {"one": run}, [untrained(run, once)], {}, {})
+    assert "Table 1: attribute accuracy, %" in page.read_text(encoding="utf-8")
+    assert 'id="explorer"' not in page.read_text(encoding="utf-8")
+
+
+def test_short_list_beside_a_long_one_leaves_places_empty(once):
+    files = pd.DataFrame({"path": sorted(map(str, once.rglob("*.png")))}).assign(pid=1, distance=0.5)
+    figure = figure_ranked_lists([(files.path[0], files, 1), (files.path[0], files[:2], None)])
+    drawn = [bool(axis.images) and axis.axison for axis in figure.axes]
+    assert drawn == [True] * 7 + [True] * 3 + [False] * 4
+    pyplot.close(figure)
 
 
 @pytest.fixture(scope="module")
