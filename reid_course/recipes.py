@@ -31,12 +31,8 @@ def climb(
 ) -> dict[str, Any]:  # options of `train`
     "All changes up to a rung."
     require(rung in LADDER, f"rung {rung!r} is unknown; expected one of {', '.join(LADDER)}")
-    options: dict[str, Any] = {}
-    for name, change in LADDER.items():
-        options |= change
-        if name == rung:
-            break
-    return options
+    rungs = list(LADDER)
+    return {option: x for name in rungs[: rungs.index(rung) + 1] for option, x in LADDER[name].items()}
 
 # %% ../nbs/17_stronger.ipynb #fdf910c6
 RECIPES: dict[str, dict[str, Any]] = {"report": climb("report"), "strong": climb("mirrored too")}
