@@ -57,6 +57,14 @@ def test_split_unless_told_otherwise():
         pd.testing.assert_frame_equal(one, other)
 
 
+def test_the_largest_seed_is_one_like_any_other():
+    people = pictures(10, 4)
+    first, last = (set(split_identities(people, 0.3, seed)[1].pid) for seed in (0, 2**63 - 1))
+    assert first != last
+    batches = [list(PKBatchSampler(people.pid.to_numpy(), 4, 2, seed)) for seed in (0, 2**63 - 1)]
+    assert batches[0] != batches[1]
+
+
 def test_split_leaves_two_to_train_on():
     assert split_identities(pictures(3, 2), 0.1)[0].pid.nunique() == 2
     said = refusal(lambda: split_identities(pictures(3, 2), 0.5))

@@ -57,6 +57,10 @@ DOORS: dict[str, list[Wrong]] = {
             "no column ['age']; expected",
         ),
         (
+            lambda: most_frequent_class_accuracy(FRAME.assign(hat=-2), FRAME),
+            "hat of row [0] is [-2]; expected a class number from 0 to 1, or -1",
+        ),
+        (
             lambda: most_frequent_class_accuracy(FRAME.assign(hat="no"), FRAME),
             "the training's table: hat of row [0] is ['no']; expected a class number from 0 to 1",
         ),
@@ -117,7 +121,7 @@ DOORS: dict[str, list[Wrong]] = {
         (lambda: PKBatchSampler(PIDS, 2, 2).set_epoch(-1), "epoch is -1; expected 0 or more"),
         (lambda: PKBatchSampler(PIDS, 2, 2, seed=-1), "seed is -1; expected 0 or more"),
         (lambda: PKBatchSampler(PIDS, 2, 2, seed=2**63), f"seed is {2**63}; expected 0 or more"),
-        (lambda: PKBatchSampler([1, 1, np.nan], 2, 2), "pids: that of image [2] is missing"),
+        (lambda: PKBatchSampler([1, np.nan, np.nan], 2, 2), "pids: that of image [1] is missing"),
     ],
     "triplet_loss": [
         (lambda: triplet_loss(POINTS, PEOPLE[:3]), "pids has shape (3,); expected (4,)"),
@@ -206,6 +210,7 @@ DOORS: dict[str, list[Wrong]] = {
     "write_submission": [
         (lambda: written(top=0), "top is 0; expected 1 or more"),
         (lambda: written(limit=-1), "limit is -1; expected a junk score, 0 or more"),
+        (lambda: written(limit=0), str(NOWHERE)),  # a limit of 0 is one; what is wrong comes later
         (lambda: written(limit=np.nan), "limit is nan; expected a junk score, 0 or more"),
     ],
     "validate_submission": [(lambda: validate_submission(NOWHERE, NOWHERE), "no-such-place")],
