@@ -224,6 +224,8 @@ def test_only_the_first_process_speaks(drawn_people, monkeypatch, capsys, tmp_pa
     write_json(tmp_path / "config.json", {"valid": 0.3, "split_seed": 0, "valid_identities": people})
     second = Team()
     second.rank = 1
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("TORCH_CPP_LOG_LEVEL", "ERROR")  # what the command would set stays set otherwise
     monkeypatch.setattr("reid_course.distributed.launched", lambda device: second)
     for name in ("train", "score", "score_gallery"):
         monkeypatch.setattr(f"reid_course.training.{name}", lambda *_, **__: {})

@@ -232,6 +232,11 @@ def test_the_doctor_sees_a_broken_package(tmp_path: Path, monkeypatch, package: 
     assert "--force-reinstall" in printed and printed.splitlines()[-1].startswith("reid-course: "), printed
 
 
+def test_the_module_is_the_command_too():
+    code, said = run("python", "-m", "reid_course.cli", "train")
+    assert code == 2 and "the following arguments are required: --data, --out" in said
+
+
 def test_the_doctor_names_the_part_that_is_missing(monkeypatch: pytest.MonkeyPatch):
     version = metadata.version
 
