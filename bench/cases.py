@@ -604,4 +604,4 @@ def _():
 
 @case("start", "reid-course --help")
 def _():
-    return _python("-m", "reid_course.cli", "--help")
+    return _python("-m", "reid_course.cli.main", "--help")

@@ -11,7 +11,7 @@ from statistics import median
 
 import torch
 
-from reid_course.core import pick_precision
+from reid_course.engine.devices import pick_precision
 from reid_course.learning import Config, State
 from reid_course.model import MODELS, autocast
 

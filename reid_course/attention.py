@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from .core import require, require_shape, require_sizes
+from .errors import ReidError
 from .data import ATTRIBUTES, Attribute
 from .heads import branch_maps, feature
 
@@ -25,8 +25,10 @@ class MultiHeadAttention(nn.Module):
         heads: int = 2,  # slices of the width that attend on their own
     ):
         super().__init__()
-        require_sizes(width=width, heads=heads)
-        require(width % heads == 0, f"width {width} with {heads} heads; expected a multiple of the heads")
+        if width < 1 or heads < 1:
+            raise ReidError(f"width is {width}, heads is {heads}; expected 1 or more of each")
+        if width % heads != 0:
+            raise ReidError(f"width {width} with {heads} heads; expected a multiple of the heads")
         self.heads = heads
         self.to_qkv = nn.Linear(width, 3 * width)
         self.mix = nn.Linear(width, width)
@@ -36,7 +38,8 @@ class MultiHeadAttention(nn.Module):
         tokens: Tensor,  # (n, t, width)
     ) -> tuple[Tensor, Tensor]:  # (n, t, width), and the weights α (n, heads, t, t); rows sum to 1
         "The attended tokens, and who listened to whom."
-        require_shape("tokens", tokens.shape, f"n t {self.mix.in_features}")
+        if tokens.ndim != 3 or tokens.shape[2] != self.mix.in_features:
+            raise ReidError(f"tokens have shape {tuple(tokens.shape)}; expected (n, t, {self.mix.in_features})")
         q, k, v = (
             x.unflatten(-1, (self.heads, -1)).transpose(1, 2) for x in self.to_qkv(tokens).chunk(3, -1)
         )
@@ -61,7 +64,8 @@ class SelfAttentionHeads(nn.Module):
         layer: str = "layer3",  # which maps
     ):
         super().__init__()
-        require_sizes(v_width=v_width, hidden=hidden, grid=grid)
+        if min(v_width, hidden, grid) < 1:
+            raise ReidError(f"v_width is {v_width}, hidden is {hidden}, grid is {grid}; expected 1 or more of each")
         self.layer, self.channels, self.v_width, self.residual = layer, channels, v_width, residual
         n = len(attributes)
         self.branches = branch_maps(channels, n * hidden, kernel)

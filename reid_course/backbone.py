@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import ResNet, get_weight, resnet18, resnet34, resnet50, resnet101, resnet152
 
-from .core import ReidError, require, require_shape
+from .errors import ReidError
 
 # %% ../nbs/04_backbone.ipynb #49c27c36
 class GeneralisedMean(nn.Module):
@@ -93,7 +93,8 @@ class Backbone(nn.Module):
         pooling: str = "avg",  # "avg" or "gem"
     ):
         super().__init__()
-        require(pooling in ("avg", "gem"), f"pooling {pooling!r} is unknown; expected 'avg' or 'gem'")
+        if pooling not in ("avg", "gem"):
+            raise ReidError(f"pooling {pooling!r} is unknown; expected 'avg' or 'gem'")
         self.width = resnet.fc.in_features  # of v
         self.channels = {f"layer{i}": self.width >> (4 - i) for i in range(1, 5)}
         self.conv1, self.bn1, self.relu, self.maxpool = resnet.conv1, resnet.bn1, resnet.relu, resnet.maxpool
@@ -112,9 +113,11 @@ class Backbone(nn.Module):
         images: Tensor,  # (n, 3, height, width), normalised
     ) -> dict[str, Tensor]:  # "layer1".."layer4": (n, c, h, w); "v": (n, width)
         "The maps after each layer, and the pooled vector v."
-        require_shape("images", images.shape, "n 3 height width")
+        if images.ndim != 4 or images.shape[1] != 3:
+            raise ReidError(f"images have shape {tuple(images.shape)}; expected (n, 3, height, width)")
         kind = images.dtype
-        require(kind.is_floating_point, f"images are numbers of type {kind}; expected normalised ones")
+        if not kind.is_floating_point:
+            raise ReidError(f"images are numbers of type {kind}; expected normalised ones")
         maps = self.maxpool(self.relu(self.bn1(self.conv1(images))))
         features = {}
         for name in self.channels:
@@ -127,7 +130,8 @@ class Backbone(nn.Module):
         strides: str,  # one of `STRIDES`
     ) -> None:
         "Change the strides of a network that exists; no parameter depends on them."
-        require(strides in STRIDES, f"strides {strides!r} are unknown; expected {' or '.join(STRIDES)}")
+        if strides not in STRIDES:
+            raise ReidError(f"strides {strides!r} are unknown; expected {' or '.join(STRIDES)}")
         self.conv1.stride, self.maxpool.stride = STRIDES[strides]
 
 # %% ../nbs/04_backbone.ipynb #3d971508
@@ -147,9 +151,8 @@ def _imagenet_weights(depth: int) -> dict[str, Tensor]:
 
 def _weights_from_file(path: Path) -> dict[str, Tensor]:
     "Weights of a file in torchvision's format (.pth) or as safetensors. Never unpickles."
-    require(
-        path.is_file(), f"{path}: no such weights file; expected a .pth or .safetensors file, or 'imagenet'"
-    )
+    if not path.is_file():
+        raise ReidError(f"{path}: no such weights file; expected a .pth or .safetensors file, or 'imagenet'")
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
@@ -175,7 +178,8 @@ def resnet_backbone(
     pooling: str = "avg",  # "avg" or "gem"
 ) -> Backbone:
     "A ResNet backbone with changed strides (the report, section 3). `ReidError` if the weights cannot be had."
-    require(depth in _RESNETS, f"depth {depth} is unknown; expected one of {', '.join(map(str, _RESNETS))}")
+    if depth not in _RESNETS:
+        raise ReidError(f"depth {depth} is unknown; expected one of {', '.join(map(str, _RESNETS))}")
     resnet = _RESNETS[depth]()
     if weights is not None:
         state = _imagenet_weights(depth) if weights == "imagenet" else _weights_from_file(Path(weights))
@@ -183,10 +187,8 @@ def resnet_backbone(
         wrong = [
             key for key in own if not key.startswith("fc.") and _shape(state, key) != tuple(own[key].shape)
         ]
-        require(
-            not wrong,
-            f"{weights}: {wrong[:1]} is missing or of another shape; expected ResNet-{depth} weights",
-        )
+        if wrong:
+            raise ReidError(f"{weights}: {wrong[:1]} is missing or of another shape; expected ResNet-{depth} weights")
         resnet.load_state_dict(
             {key: state[key] for key in own if key in state and not key.startswith("fc.")}, strict=False
         )

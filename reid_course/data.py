@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .core import ReidError, require
-from .matfile import read_mat
+from .errors import ReidError
+from .engine.matfile import read_mat
 
 # %% ../nbs/01_data.ipynb #7b6a02a8
 @dataclass(frozen=True)
@@ -86,7 +86,8 @@ def from_annotations(
 ) -> pd.DataFrame:  # the 12 attributes as class numbers from 0, same index
     "Class numbers of the 12 attributes. `ReidError`: the first of the table's faults."
     faults = annotation_faults(table)
-    require(not faults, f"{source}: {''.join(faults[:1])}")
+    if faults:
+        raise ReidError(f"{source}: {''.join(faults[:1])}")
     numbers = {name: table[name].astype(int) - 1 for name in _DIRECT}
     for name, columns in _COLOURS.items():
         is_set = table[columns].to_numpy(int) == 2
@@ -136,7 +137,8 @@ def list_images(
     folder: str | Path,  # looked through without its sub-folders
 ) -> list[Path]:  # sorted by name, so that row numbers mean the same on every machine
     "The jpg, jpeg and png files of a folder."
-    require(Path(folder).is_dir(), f"{folder} is not a folder; expected one of images")
+    if not Path(folder).is_dir():
+        raise ReidError(f"{folder} is not a folder; expected one of images")
     return sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in {".jpg", ".jpeg", ".png"})
 
 
@@ -155,7 +157,8 @@ def _table(
     for path in paths:
         try:
             pid, camera = read(path)
-            require(not _NO_TEXT.search(str(path)), f"{path}: not a name in UTF-8; expected one: rename it")
+            if _NO_TEXT.search(str(path)):
+                raise ReidError(f"{path}: not a name in UTF-8; expected one: rename it")
         except ReidError as error:
             faults.append(Fault("name", str(path), str(error)))
             continue
@@ -207,7 +210,8 @@ def _read_csv(file: Path, **how: Any) -> pd.DataFrame:
     except (ValueError, OSError) as error:
         said = f"not a readable table ({error}); expected comma-separated columns"
         raise ReidError(f"{file}: {said}") from error
-    require("id" in raw, f"{file}: column 'id' is missing; expected id and the attributes")
+    if "id" not in raw:
+        raise ReidError(f"{file}: column 'id' is missing; expected id and the attributes")
     return raw.set_index("id")
 
 # %% ../nbs/01_data.ipynb #820e637c
@@ -287,7 +291,8 @@ def survey(
 ) -> tuple[Dataset, list[Fault]]:  # what is sound, and what is not
     "Read a data set, its layout found by looking, and list every fault but unreadable images. `ReidError`: it is none."
     root, faults = Path(root), []
-    require(root.is_dir(), f"{root} is not a folder; expected the folder of a data set")
+    if not root.is_dir():
+        raise ReidError(f"{root} is not a folder; expected the folder of a data set")
     for layout, sign in (("official", 0), ("course", 3)):  # a person's folder may be called train
         if (root / _LAYOUTS[layout][sign]).exists():
             return _load_published(root, layout, faults), faults
@@ -295,7 +300,8 @@ def survey(
     folders = [folder for folder in inside if list_images(folder)]
     known = "bounding_box_train/ (official layout), annotations_train.csv (course layout)"
     expected = f"expected {known}, or a sub-folder of images per person"
-    require(bool(folders), f"{root} is not a data set; {expected}")
+    if not folders:
+        raise ReidError(f"{root} is not a data set; {expected}")
     return _load_folder(root, folders, faults), faults
 
 
@@ -310,12 +316,15 @@ def load_dataset(
     out = {str(data.root / name) for name in skip}
     images = {path for table in (data.train, data.query, data.gallery) for path in table.path}
     strange = min(out - images - {fault.path for fault in faults if fault.kind != "table"}, default="")
-    require(not strange, f"{strange}: to be left out, but no image of {root}; expected its own skip list")
+    if strange:
+        raise ReidError(f"{strange}: to be left out, but no image of {root}; expected its own skip list")
     left = [fault for fault in faults if fault.kind == "table" or fault.path not in out]
     more = f" (and {len(left) - 1} more: reid-course data check {root})" if left[1:] else ""
-    require(not left, f"{left[0].message}{more}" if left else "")
+    if left:
+        raise ReidError(f"{left[0].message}{more}")
     data = data.without(out)
-    require(len(data.train) > 0, f"{root} holds no image to train on; expected jpg or png files")
+    if len(data.train) <= 0:
+        raise ReidError(f"{root} holds no image to train on; expected jpg or png files")
     return data
 
 # %% ../nbs/01_data.ipynb #0c1f425d

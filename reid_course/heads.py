@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .core import require, require_shape, require_sizes
+from .errors import ReidError
 from .data import ATTRIBUTES, Attribute
 
 # %% ../nbs/05_heads.ipynb #75e432ce
@@ -23,8 +23,12 @@ def feature(
     pattern: str,  # of its shape, such as "n 512"
 ) -> Tensor:  # of that shape
     "What a head reads. `ReidError` if the backbone does not give it."
-    require(name in features, f"no {name!r} among the features; expected one of {', '.join(features)}")
-    require_shape(name, features[name].shape, pattern)
+    if name not in features:
+        raise ReidError(f"no {name!r} among the features; expected one of {', '.join(features)}")
+    shape, wanted = features[name].shape, pattern.split()
+    fits = len(shape) == len(wanted) and all(not w.isdigit() or int(w) == s for s, w in zip(shape, wanted, strict=True))
+    if not fits:
+        raise ReidError(f"{name} has shape {tuple(shape)}; expected ({', '.join(wanted)})")
     return features[name]
 
 
@@ -37,7 +41,8 @@ class DenseHeads(nn.Module):
         attributes: Sequence[Attribute] = ATTRIBUTES,  # the questions
     ):
         super().__init__()
-        require_sizes(width=width)
+        if width < 1:
+            raise ReidError(f"width is {width}; expected 1 or more")
         self.sizes = [len(attribute.classes) for attribute in attributes]
         self.classify = nn.Linear(width, sum(self.sizes))
 
@@ -56,7 +61,9 @@ def attribute_loss(
     weights: Sequence[Tensor] | None = None,  # (classes,) per attribute: what a mistake on each class costs
 ) -> Tensor:  # scalar >= 0; 0 if nothing is known
     "Mean of the attributes' cross-entropies over the known labels (the report, section 3.1)."
-    require_shape("targets", targets.shape, f"{len(logits[0])} {len(logits)}")
+    expected = (len(logits[0]), len(logits))
+    if targets.shape != expected:
+        raise ReidError(f"targets have shape {tuple(targets.shape)}; expected (images, attributes) = {expected}")
     losses = [
         F.cross_entropy(z.float(), y, w, ignore_index=-1)
         for z, y, w in zip(logits, targets.unbind(1), weights or [None] * len(logits), strict=True)
@@ -91,7 +98,8 @@ class ConvHeads(nn.Module):
         layer: str = "layer3",  # which maps; the report chose layer3 empirically
     ):
         super().__init__()
-        require_sizes(hidden=hidden)
+        if hidden < 1:
+            raise ReidError(f"hidden is {hidden}; expected 1 or more")
         self.layer, self.channels, self.hidden = layer, channels, hidden
         self.branches = branch_maps(channels, len(attributes) * hidden, kernel)
         self.classify = nn.ModuleList(nn.Linear(hidden, len(attribute.classes)) for attribute in attributes)
@@ -112,8 +120,10 @@ def branch_maps(
     kernel: int,  # side of the window, odd
 ) -> nn.Sequential:  # (n, channels, h, w) -> (n, out, h, w)
     "All attributes' convolutional branches as one: convolution, batch norm, ReLU."
-    require_sizes(channels=channels, out=out, kernel=kernel)
-    require(kernel % 2 == 1, f"kernel is {kernel}; expected an odd number, so that the map keeps its size")
+    if min(channels, out, kernel) < 1:
+        raise ReidError(f"channels is {channels}, out is {out}, kernel is {kernel}; expected 1 or more of each")
+    if kernel % 2 != 1:
+        raise ReidError(f"kernel is {kernel}; expected an odd number, so that the map keeps its size")
     convolution = nn.Conv2d(channels, out, kernel, padding=kernel // 2, bias=False)
     return nn.Sequential(convolution, nn.BatchNorm2d(out), nn.ReLU())
 
@@ -130,13 +140,16 @@ class EmbeddingHead(nn.Module):
         identities: int = 0,  # people of the training, to be told apart by a classifier; 0: none
     ):
         super().__init__()
-        require_sizes(width=width, dim=dim)
-        require(identities >= 0, f"identities is {identities}; expected 0 or more")
+        if width < 1 or dim < 1:
+            raise ReidError(f"width is {width}, dim is {dim}; expected 1 or more of each")
+        if not identities >= 0:
+            raise ReidError(f"identities is {identities}; expected 0 or more")
         self.project = nn.Linear(width, dim)
         self.after = nn.Sequential(nn.BatchNorm1d(dim), nn.LeakyReLU()) if norm else nn.Identity()
         self.neck = nn.BatchNorm1d(dim) if neck else None
         if self.neck is not None:
             self.neck.bias.requires_grad_(False)  # planes through the origin: only the angle counts
+            self.neck.sees_whole_batch = True  # not to be shared again between processes
         self.classify = nn.Linear(dim, identities, bias=False) if identities else None
 
     def forward(
@@ -159,7 +172,8 @@ class EmbeddingHead(nn.Module):
         points: Tensor,  # (n, dim), of `forward`
     ) -> Tensor:  # (n, identities)
         "Logits of the training's people. `ReidError` if it was built for none."
-        require(self.classify is not None, "this head knows no identities; build it with identities above 0")
+        if self.classify is None:
+            raise ReidError("this head knows no identities; build it with identities above 0")
         assert self.classify is not None
         return self.classify(points if self.neck is None else self.neck(points))
 

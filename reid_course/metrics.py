@@ -14,9 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .accuracy import as_array, attribute_accuracy, balanced_accuracy, macro_f1, whole_numbers
-from .core import ALONE, ReidError, Team, require
-from .distances import GalleryTiles, embedding_pair, re_rank, repeats
+from .accuracy import attribute_accuracy, balanced_accuracy, macro_f1
+from .engine.arrays import as_array, whole_numbers
+from .engine.processes import ALONE, Team
+from .errors import ReidError
+from .engine.arrays import embedding_pair
+from .engine.distances import GalleryTiles, re_rank, repeats
 
 _all_ = ["attribute_accuracy", "balanced_accuracy", "macro_f1", "re_rank"]  # all metrics are found here
 
@@ -128,13 +131,12 @@ class _Protocol:
 def _pids(values: Any, what: str, lowest: int) -> np.ndarray:
     "Person ids (n,), none below `lowest`."
     pids = whole_numbers(values, f"{what}_pids")
-    require(pids.ndim == 1, f"{what}_pids has shape {pids.shape}; expected (n,), one pid an image")
+    if pids.ndim != 1:
+        raise ReidError(f"{what}_pids has shape {pids.shape}; expected (n,), one pid an image")
     low = np.flatnonzero(pids < lowest)
-    require(
-        not len(low),
-        f"pid of {what} image {low[:1]} is {pids[low[:1]]}; expected {lowest} or more "
-        "(people count from 1; 0 distractor, -1 junk: in a gallery only; -2 unlabelled: never): leave it out",
-    )
+    if len(low):
+        raise ReidError(f"pid of {what} image {low[:1]} is {pids[low[:1]]}; expected {lowest} or more "
+        "(people count from 1; 0 distractor, -1 junk: in a gallery only; -2 unlabelled: never): leave it out")
     return pids
 
 
@@ -142,16 +144,12 @@ def _cameras(query: Any, gallery: Any, n_query: int, n_gallery: int) -> tuple[An
     "Both camera ids as arrays, or None twice."
     if query is None and gallery is None:
         return None, None
-    require(
-        query is not None and gallery is not None,
-        f"{'query' if query is None else 'gallery'}_camids is missing; expected camera ids of both or of neither",
-    )
+    if not (query is not None and gallery is not None):
+        raise ReidError(f"{'query' if query is None else 'gallery'}_camids is missing; expected camera ids of both or of neither")
     query, gallery = whole_numbers(query, "query_camids"), whole_numbers(gallery, "gallery_camids")
-    require(
-        query.shape == (n_query,) and gallery.shape == (n_gallery,),
-        f"camera ids have shapes {query.shape} and {gallery.shape}; expected one an image: "
-        f"({n_query},) and ({n_gallery},)",
-    )
+    if not (query.shape == (n_query,) and gallery.shape == (n_gallery,)):
+        raise ReidError(f"camera ids have shapes {query.shape} and {gallery.shape}; expected one an image: "
+        f"({n_query},) and ({n_gallery},)")
     return query, gallery
 
 
@@ -161,22 +159,17 @@ def _left_out(leave_out: Any, query_pids: np.ndarray, gallery_pids: np.ndarray) 
     if leave_out is None:
         return np.full(n, -1)
     if isinstance(leave_out, str):
-        require(
-            leave_out == "diagonal", f"leave_out is {leave_out!r}; expected 'diagonal', positions or None"
-        )
-        require(
-            np.array_equal(query_pids, gallery_pids),
-            f"leave_out='diagonal' with {n} queries and {len(gallery_pids)} gallery images whose pids differ; "
-            "expected the gallery to be the query set itself, in the same order",
-        )
+        if leave_out != "diagonal":
+            raise ReidError(f"leave_out is {leave_out!r}; expected 'diagonal', positions or None")
+        if not np.array_equal(query_pids, gallery_pids):
+            raise ReidError(f"leave_out='diagonal' with {n} queries and {len(gallery_pids)} gallery images whose pids differ; "
+            "expected the gallery to be the query set itself, in the same order")
         return np.arange(n)
     positions = whole_numbers(leave_out, "leave_out")
-    require(
-        positions.shape == (n,) and bool(((positions >= -1) & (positions < len(gallery_pids))).all()),
-        f"leave_out has shape {positions.shape} and values from {positions.min(initial=0)} to "
+    if not (positions.shape == (n,) and bool(((positions >= -1) & (positions < len(gallery_pids))).all())):
+        raise ReidError(f"leave_out has shape {positions.shape} and values from {positions.min(initial=0)} to "
         f"{positions.max(initial=0)}; expected ({n},) and gallery positions from 0 to {len(gallery_pids) - 1}, "
-        "or -1 for none",
-    )
+        "or -1 for none")
     return positions
 
 # %% ../nbs/10_metrics.ipynb #1d675f02
@@ -229,13 +222,12 @@ def evaluate_retrieval(
     max_rank: int = 50,  # length of the CMC curve, >= 1
 ) -> Retrieval:
     "Scores of the ranked lists. Equal distances rank wrong images first. `ReidError`: shapes, pids, NaN, no match."
-    require(max_rank >= 1, f"max_rank is {max_rank}; expected 1 or more")
+    if not max_rank >= 1:
+        raise ReidError(f"max_rank is {max_rank}; expected 1 or more")
     protocol = _Protocol(query_pids, gallery_pids, query_camids, gallery_camids, leave_out)
     table = as_array(distances)
-    require(
-        table.shape == (len(protocol.pids), protocol.size),
-        f"distances have shape {table.shape}; expected (queries, gallery) = ({len(protocol.pids)}, {protocol.size})",
-    )
+    if table.shape != (len(protocol.pids), protocol.size):
+        raise ReidError(f"distances have shape {table.shape}; expected (queries, gallery) = ({len(protocol.pids)}, {protocol.size})")
     kind = np.promote_types(table.dtype, np.float16)  # whole-number distances need a type that has infinity
     everyone = np.arange(protocol.size)
 
@@ -299,14 +291,13 @@ def evaluate_embeddings(
     team: Team = ALONE,  # blocks of queries are dealt to its processes; each gets all the scores
 ) -> Retrieval:
     "`evaluate_retrieval` on Euclidean distances (float32), which are never held all at once: < 128 MiB extra."
-    require(max_rank >= 1, f"max_rank is {max_rank}; expected 1 or more")
+    if not max_rank >= 1:
+        raise ReidError(f"max_rank is {max_rank}; expected 1 or more")
     protocol = _Protocol(query_pids, gallery_pids, query_camids, gallery_camids, leave_out)
     queries, others = embedding_pair(query, gallery)
-    require(
-        (len(queries), len(others)) == (len(protocol.pids), protocol.size),
-        f"{len(queries)} query and {len(others)} gallery embeddings; expected one a pid: "
-        f"{len(protocol.pids)} and {protocol.size}",
-    )
+    if (len(queries), len(others)) != (len(protocol.pids), protocol.size):
+        raise ReidError(f"{len(queries)} query and {len(others)} gallery embeddings; expected one a pid: "
+        f"{len(protocol.pids)} and {protocol.size}")
     counter = _Counter(others, protocol, held=2**23)
     blocks = team.mine(range(0, len(queries), counter.tiles.rows))
     scores = [_scores(counter.ranks(queries, start)) for start in blocks]

@@ -20,17 +20,12 @@ from torch.nn import functional as F
 
 from .attention import SelfAttentionHeads
 from .backbone import Backbone, resnet_backbone
-from reid_course.core import (
-    ALONE,
-    ReidError,
-    Team,
-    pick_precision,
-    progress,
-    require,
-    require_shape,
-    whole_file,
-)
-from .data import ATTRIBUTES, NAMES, Attribute
+from .engine.devices import pick_precision
+from .engine.display import progress
+from .engine.files import whole_file
+from .engine.processes import ALONE, Team
+from .errors import ReidError
+from .data import ATTRIBUTES, Attribute, NAMES
 from .heads import ConvHeads, DenseHeads, EmbeddingHead
 from .images import Images, to_input
 
@@ -81,13 +76,17 @@ class ReidModel(nn.Module):
         team: Team = ALONE,  # batches are dealt to its processes; each gets all the answers
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:  # name -> logits (n, classes); embeddings (n, d)
         "Logits by attribute, the junk class behind them if it was learned, and the points to search by."
-        require(batch >= 1, f"batch is {batch}; expected 1 or more")
+        if not batch >= 1:
+            raise ReidError(f"batch is {batch}; expected 1 or more")
         if not isinstance(images, Images | np.ndarray):
             images = Images([str(path) for path in images], self.size, cache=False)
         if isinstance(images, np.ndarray):
-            require(images.dtype == np.uint8, f"images are numbers of type {images.dtype}; expected uint8")
-            require_shape("images", images.shape, "n {} {} 3".format(*self.size))
-        require(len(images) > 0, "no image to look at; expected at least one")
+            if images.dtype != np.uint8:
+                raise ReidError(f"images are numbers of type {images.dtype}; expected uint8")
+            if images.shape[1:] != (*self.size, 3):
+                raise ReidError(f"images have shape {images.shape}; expected (n, {self.size[0]}, {self.size[1]}, 3)")
+        if len(images) <= 0:
+            raise ReidError("no image to look at; expected at least one")
         was_training = self.training
         self.eval()
         team.settle(self)
@@ -164,14 +163,16 @@ def build_model(
     junk: bool = False,  # a thirteenth head tells junk from people
 ) -> ReidModel:
     "One of the report's networks, or a variant of it."
-    require(model in MODELS, f"model {model!r} is unknown; expected {', '.join(MODELS)}")
-    require(tasks in TASKS, f"tasks {tasks!r} is unknown; expected {', '.join(TASKS)}")
+    if model not in MODELS:
+        raise ReidError(f"model {model!r} is unknown; expected {', '.join(MODELS)}")
+    if tasks not in TASKS:
+        raise ReidError(f"tasks {tasks!r} is unknown; expected {', '.join(TASKS)}")
     sound = len(size) == 2 and all(1 <= side <= 4096 for side in size)
-    require(sound, f"size is {tuple(size)}; expected (height, width), each from 1 to 4096")
+    if not sound:
+        raise ReidError(f"size is {tuple(size)}; expected (height, width), each from 1 to 4096")
     backbone = resnet_backbone(depth, strides, weights, pooling)
-    require(
-        layer in backbone.channels, f"layer {layer!r} is unknown; expected {', '.join(backbone.channels)}"
-    )
+    if layer not in backbone.channels:
+        raise ReidError(f"layer {layer!r} is unknown; expected {', '.join(backbone.channels)}")
     channels = backbone.channels[layer]
     questions = (*ATTRIBUTES, JUNK) if junk else ATTRIBUTES
     make_heads = {
@@ -215,17 +216,16 @@ def read_weights(
     path: str | Path,  # a file that `save_model` wrote
 ) -> tuple[dict[str, Tensor], dict[str, str]]:  # tensors and header
     "Tensors and texts of a weights file. `ReidError` if it is none of ours."
-    require(Path(path).is_file(), f"{path}: no such file; expected the weights of a run (best.safetensors)")
+    if not Path(path).is_file():
+        raise ReidError(f"{path}: no such file; expected the weights of a run (best.safetensors)")
     try:
         with safe_open(path, "pt") as file:
             names = file.keys()
             header, tensors = file.metadata() or {}, {name: file.get_tensor(name) for name in names}
     except Exception as error:  # the format's own error type is not public
         raise ReidError(f"{path}: not a readable weights file ({error}); expected safetensors") from error
-    require(
-        "model" in header,
-        f"{path}: not a file of this course; expected weights that `reid-course train` wrote",
-    )
+    if "model" not in header:
+        raise ReidError(f"{path}: not a file of this course; expected weights that `reid-course train` wrote")
     return tensors, header
 
 
@@ -247,7 +247,8 @@ def _described(text: str, path: Path, device: str = "cpu") -> ReidModel:
     "The network that a file's header describes."
     try:
         config = json.loads(text)
-        require("weights" not in config, "it asks for the weights of another file")
+        if "weights" in config:
+            raise ReidError("it asks for the weights of another file")
         with torch.device(device):
             return build_model(**config)
     except Exception as error:  # a header can hold anything
@@ -262,7 +263,8 @@ def _compare(model: ReidModel, tensors: dict[str, Tensor], path: str | Path) -> 
     found = {name: tuple(tensor.shape) for name, tensor in own.items()}
     differ = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
     first = f"{differ[0]}: {found.get(differ[0])}, expected {expected.get(differ[0])}" if differ else ""
-    require(not differ, f"{path}: weights of another architecture ({first}); use the run that was trained so")
+    if differ:
+        raise ReidError(f"{path}: weights of another architecture ({first}); use the run that was trained so")
     return own
 
 

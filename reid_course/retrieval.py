@@ -15,11 +15,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from .core import PALETTE, ReidError, require, require_columns, require_shape, whole_file
+from .engine.display import PALETTE
+from .engine.files import whole_file
+from .errors import ReidError
 from .data import ATTRIBUTES, NAMES
 from .images import Images, read_image
 from .model import ReidModel
-from .stores import Disk, Memory
+from .engine.stores import Disk, Memory
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +38,8 @@ def parse_where(
     where = {}
     for pair in pairs:
         name, equals, words = pair.partition("=")
-        require(bool(equals), f"{pair!r} is not a condition; expected a pair like backpack=yes")
+        if not equals:
+            raise ReidError(f"{pair!r} is not a condition; expected a pair like backpack=yes")
         where[name] = words.split(",")
     check_where(where)
     return where
@@ -47,16 +50,18 @@ def check_where(
 ) -> dict[str, list[int]]:  # attribute -> class numbers
     "The class numbers of conditions."
     expected = "expected attributes and answers, such as {'hat': 'yes'}"
-    require(isinstance(where, Mapping), f"the conditions are {where!r:.80}; {expected}")
+    if not isinstance(where, Mapping):
+        raise ReidError(f"the conditions are {where!r:.80}; {expected}")
     numbers = {}
     for name, words in where.items():
-        require(name in _CLASSES, f"{name!r} is no attribute; expected one of {', '.join(NAMES)}")
+        if name not in _CLASSES:
+            raise ReidError(f"{name!r} is no attribute; expected one of {', '.join(NAMES)}")
         wanted = list(words) if isinstance(words, Iterable) and not isinstance(words, str) else [words]
-        require(bool(wanted), f"{name} has no answer that will do; expected {', '.join(_CLASSES[name])}")
+        if not wanted:
+            raise ReidError(f"{name} has no answer that will do; expected {', '.join(_CLASSES[name])}")
         for word in wanted:
-            require(
-                word in _CLASSES[name], f"{name} cannot be {word!r}; expected {', '.join(_CLASSES[name])}"
-            )
+            if word not in _CLASSES[name]:
+                raise ReidError(f"{name} cannot be {word!r}; expected {', '.join(_CLASSES[name])}")
         numbers[name] = [_CLASSES[name].index(word) for word in wanted]
     return numbers
 
@@ -72,7 +77,8 @@ def _numbers(
         raise ReidError(
             f"{what} is no array of numbers ({error}); expected rows of the same length"
         ) from error
-    require(bool(np.isfinite(array).all()), f"{what} is not finite; expected numbers only")
+    if not np.isfinite(array).all():
+        raise ReidError(f"{what} is not finite; expected numbers only")
     return array
 
 # %% ../nbs/14_retrieval.ipynb #31562cf9
@@ -120,33 +126,29 @@ class Gallery:
         "Add pictures. On disk: when it returns they are there, whatever becomes of this process."
         embeddings = _numbers(embeddings, "an embedding")
         new = {name: _numbers(p, f"a probability of {name}") for name, p in (probabilities or {}).items()}
-        require_shape("embeddings", embeddings.shape, "n d")
+        if embeddings.ndim != 2:
+            raise ReidError(f"embeddings have shape {tuple(embeddings.shape)}; expected (n, d)")
         strange = [
             name for name in new if name not in _CLASSES or new[name].shape[1:] != (len(_CLASSES[name]),)
         ]
-        require(
-            not strange, f"probabilities of {strange[:1]} are no attribute's; expected (n, classes) of one"
-        )
+        if strange:
+            raise ReidError(f"probabilities of {strange[:1]} are no attribute's; expected (n, classes) of one")
         for name, p in new.items():
             wrong = p[(p < 0) | (p > 1.0001)]  # a sum may be rounded up
-            require(not wrong.size, f"a probability of {name} is {wrong[:1]}; expected 0 to 1")
+            if wrong.size:
+                raise ReidError(f"a probability of {name} is {wrong[:1]}; expected 0 to 1")
         sizes = {len(embeddings), len(table), *map(len, new.values())}
-        require(
-            len(sizes) == 1,
-            f"embeddings, table and probabilities have {sorted(sizes)} rows; expected the same",
-        )
-        require_columns("the table", table, ["path"])
+        if len(sizes) != 1:
+            raise ReidError(f"embeddings, table and probabilities have {sorted(sizes)} rows; expected the same")
+        if "path" not in table:
+            raise ReidError("the table has no column 'path'; expected the file of each image")
         if len(self):
             width, names, columns = self.store.kind
             found, own = (embeddings.shape[1], sorted(new)), (width, names)
-            require(
-                found == own,
-                f"pictures of {found[0]} numbers, a gallery of {own[0]}; expected the same network's",
-            )
-            require(
-                set(table) == set(columns),
-                f"a table of {', '.join(map(str, table))}; expected the gallery's {', '.join(columns)}",
-            )
+            if found != own:
+                raise ReidError(f"pictures of {found[0]} numbers, a gallery of {own[0]}; expected the same network's")
+            if set(table) != set(columns):
+                raise ReidError(f"a table of {', '.join(map(str, table))}; expected the gallery's {', '.join(columns)}")
         self.store.add(embeddings, table, new)
 
     def add_images(
@@ -167,17 +169,16 @@ class Gallery:
         pd.DataFrame
     ):  # rows of the table, best first, with `distance` (picture) or `score` (words only, 0..1)
         "The pictures nearest to the query; with conditions, only those that fit. Without a query, the best fitting."
-        require(len(self) > 0, "the gallery is empty; expected pictures: add some first")
-        require(isinstance(top, int | np.integer) and top > 0, f"top is {top}; expected at least 1, whole")
-        require(
-            query is not None or bool(where),
-            "nothing to search for; expected a picture or a condition, or both",
-        )
+        if len(self) <= 0:
+            raise ReidError("the gallery is empty; expected pictures: add some first")
+        if not (isinstance(top, int | np.integer) and top > 0):
+            raise ReidError(f"top is {top}; expected at least 1, whole")
+        if not (query is not None or bool(where)):
+            raise ReidError("nothing to search for; expected a picture or a condition, or both")
         numbers = check_where(where or {})
         missing = [name for name in numbers if name not in self.store.kind[1]]
-        require(
-            not missing, f"the gallery has no {missing[:1]}; expected pictures added with their probabilities"
-        )
+        if missing:
+            raise ReidError(f"the gallery has no {missing[:1]}; expected pictures added with their probabilities")
         if query is None:
             return self.store.likeliest(top, numbers)
         return self.store.nearest(self._embedding(query), top, numbers)
@@ -187,7 +188,8 @@ class Gallery:
         if isinstance(query, str | Path):
             return self._network().predict([query])[1][0]
         point = _numbers(query, "the query")
-        require_shape("the query", point.shape, f"{self.store.kind[0]}")
+        if point.shape != (self.store.kind[0],):
+            raise ReidError(f"the query has shape {point.shape}; expected ({self.store.kind[0]},)")
         return point
 
     def _network(self) -> ReidModel:
@@ -210,7 +212,8 @@ class Gallery:
         address = str(uri).rstrip("/")
         if address.endswith(".lance"):
             target = Disk(address)
-            require(len(target) == 0, f"{uri} exists already; choose another name, or remove it first")
+            if len(target) != 0:
+                raise ReidError(f"{uri} exists already; choose another name, or remove it first")
             target.add(embeddings, table, probabilities)
             return
         arrays = {f"p_{name}": p for name, p in probabilities.items()}
@@ -227,14 +230,13 @@ class Gallery:
     ) -> "Gallery":
         "The gallery at an address, which must be there."
         gallery = cls(uri, model)
-        require(len(gallery) > 0, f"{uri}: no such gallery; expected one with pictures in it")
+        if len(gallery) <= 0:
+            raise ReidError(f"{uri}: no such gallery; expected one with pictures in it")
         return gallery
 
     def _read(self, path: Path) -> None:
-        require(
-            path.is_file(),
-            f"{path}: no such gallery; expected a file that Gallery.save wrote, or a name that ends in .lance",
-        )
+        if not path.is_file():
+            raise ReidError(f"{path}: no such gallery; expected a file that Gallery.save wrote, or a name that ends in .lance")
         store = Memory()
         try:
             with np.load(path, allow_pickle=False) as file:

@@ -12,7 +12,7 @@ from itertools import islice
 import numpy as np
 import pandas as pd
 
-from .core import require, require_shape
+from .errors import ReidError
 
 # %% ../nbs/07_sampling.ipynb #49ab00e6
 def deal(
@@ -44,20 +44,18 @@ class PKBatchSampler:
         seed: int = 0,  # of every shuffle
     ):
         pids = np.asarray(pids)
-        require_shape("pids", pids.shape, "n")
+        if pids.ndim != 1:
+            raise ReidError(f"pids have shape {pids.shape}; expected (n,): one an image")
         unknown = pd.isna(pids).nonzero()[0]
-        require(
-            not len(unknown), f"pids: that of image {unknown[:1]} is missing; expected one for each image"
-        )
-        require(0 <= seed < 2**63, f"seed is {seed}; expected 0 or more, below 2**63")
+        if len(unknown):
+            raise ReidError(f"pids: that of image {unknown[:1]} is missing; expected one for each image")
+        if not 0 <= seed < 2**63:
+            raise ReidError(f"seed is {seed}; expected 0 or more, below 2**63")
         self.people = np.unique(pids)
-        require(
-            p >= 2 and k >= 2, f"p is {p} and k is {k}; expected at least 2 of each, or there is no triplet"
-        )
-        require(
-            len(self.people) >= p,
-            f"{len(self.people)} identities for batches of p = {p}; expected at least {p}: lower p, or add people",
-        )
+        if not (p >= 2 and k >= 2):
+            raise ReidError(f"p is {p} and k is {k}; expected at least 2 of each, or there is no triplet")
+        if len(self.people) < p:
+            raise ReidError(f"{len(self.people)} identities for batches of p = {p}; expected at least {p}: lower p, or add people")
         order = np.argsort(pids, kind="stable")
         starts = np.searchsorted(pids[order], self.people)
         self.rows = dict(zip(self.people.tolist(), np.split(order, starts[1:]), strict=True))
@@ -68,7 +66,8 @@ class PKBatchSampler:
         epoch: int,  # from 0
     ) -> None:
         "Choose the epoch whose batches come next."
-        require(epoch >= 0, f"epoch is {epoch}; expected 0 or more")
+        if not epoch >= 0:
+            raise ReidError(f"epoch is {epoch}; expected 0 or more")
         self.epoch = epoch
 
     def __len__(self) -> int:

@@ -19,28 +19,15 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from .choosing import best_epoch, has_stopped_improving
-from reid_course.core import (
-    ALONE,
-    ReidError,
-    Team,
-    pick_device,
-    read_json,
-    require,
-    require_columns,
-    whole_file,
-    write_json,
-)
-from .data import NAMES, Dataset, attribute_targets, cameras, load_dataset
+from .engine.selection import best_epoch, has_stopped_improving
+from .engine.devices import pick_device
+from .engine.files import read_json, whole_file, write_json
+from .engine.processes import ALONE, Team
+from .errors import ReidError
+from .data import Dataset, NAMES, attribute_targets, cameras, load_dataset
 from .images import Images
 from .learning import Config, State, run_epoch
-from reid_course.metrics import (
-    Retrieval,
-    attribute_accuracy,
-    balanced_accuracy,
-    evaluate_embeddings,
-    macro_f1,
-)
+from .metrics import Retrieval, attribute_accuracy, balanced_accuracy, evaluate_embeddings, macro_f1
 from .model import ReidModel, load_weights, read_weights, save_model
 from .sampling import PKBatchSampler
 from .split import most_frequent_class_accuracy, split_identities
@@ -153,11 +140,14 @@ def _restore(state: State, path: Path) -> None:
 
 def _fill(state: State, path: Path) -> None:
     tensors, header = read_weights(path)
-    require("training" in header, f"{path}: holds no training state; expected last.safetensors of a run")
+    if "training" not in header:
+        raise ReidError(f"{path}: holds no training state; expected last.safetensors of a run")
     training = json.loads(header["training"])
-    require(_parts(tensors) == training["parts"], "a part is missing, or has another shape")
+    if _parts(tensors) != training["parts"]:
+        raise ReidError("a part is missing, or has another shape")
     broken = [name for name, x in tensors.items() if not x.isfinite().all()]
-    require(not broken, f"{broken[:1]} holds NaN or infinity")
+    if broken:
+        raise ReidError(f"{broken[:1]} holds NaN or infinity")
     load_weights(state.model, tensors, path)
     for part, module in (("weighting", state.weighting), ("average", state.average)):
         if module is not None:
@@ -171,9 +161,12 @@ def _fill(state: State, path: Path) -> None:
         for name in ("exp_avg", "exp_avg_sq"):  # the parameter's own memory (channels last), a file has none
             averages[name] = torch.empty_like(parameter).copy_(averages[name].view_as(parameter))
     state.log = training["log"]
-    require(isinstance(state.log, list), "its log is no list")
+    if not isinstance(state.log, list):
+        raise ReidError("its log is no list")
     for row in state.log:
-        require_columns("a row of its log", row, _LOGGED)
+        missing = [name for name in _LOGGED if name not in row]
+        if missing:
+            raise ReidError(f"a row of its log has no {missing[0]!r}")
     has_stopped_improving(state.log, 1)  # reads every row
 
 # %% ../nbs/12_training.ipynb #8a30b2c2
@@ -198,9 +191,11 @@ def train(
     out = Path(out)
     known = [field.name for field in fields(Config)]
     strange = [name for name in options if name not in known]
-    require(not strange, f"option {strange[:1]} is unknown; expected one of {', '.join(known)}")
+    if strange:
+        raise ReidError(f"option {strange[:1]} is unknown; expected one of {', '.join(known)}")
     there = f"{out} exists already; go on with resume (--resume), or choose another folder"
-    require(resume or not out.exists(), there)
+    if not (resume or not out.exists()):
+        raise ReidError(there)
     data = load_dataset(data)
     if (attribute_targets(data.train) < 0).all():
         options["tasks"] = "reid"  # nothing to learn attributes from
@@ -208,7 +203,8 @@ def train(
     config.check()
     trained, held = split_identities(data.train, valid, split_seed)
     PKBatchSampler(trained.pid.to_numpy(), p, k)  # refuses p and k before anything is written
-    require(team.size <= p, f"{team.size} processes for p = {p}; expected at most one an identity: raise p")
+    if team.size > p:
+        raise ReidError(f"{team.size} processes for p = {p}; expected at most one an identity: raise p")
     state = State.new(config, team.device or pick_device(device), trained, team)
     seen = Images(trained.path, config.size)
     unseen = Images(held.path, config.size) if len(held) else None
@@ -240,18 +236,22 @@ def _open(state: State, out: Path, trained: pd.DataFrame, held: pd.DataFrame) ->
         other = [name for name in config if found[name] != config[name]]
         was = f"{other[0]} = {found[other[0]]!r}, not {config[other[0]]!r}" if other else ""
         remedy = "resume with the same options and data, or choose another folder"
-        require(not other, f"{out} was begun with {was}; {remedy}")
+        if other:
+            raise ReidError(f"{out} was begun with {was}; {remedy}")
         same = all(found.get(name) == pids for name, pids in people.items())
-        require(same, f"{out} was begun on other people or other images; {remedy}")
+        if not same:
+            raise ReidError(f"{out} was begun on other people or other images; {remedy}")
     else:
-        require(not last.exists(), f"{file} is missing; put a copy in its place, or choose another folder")
+        if last.exists():
+            raise ReidError(f"{file} is missing; put a copy in its place, or choose another folder")
         if state.team.rank == 0:
             write_json(file, config | people)
     if last.exists():
         _restore(state, last)
     begun = state.team.collect([(len(state.log), people)])
     alike = all(other == begun[0] for other in begun)
-    require(alike, f"{out} or the data differ between the processes; expected one file system for all")
+    if not alike:
+        raise ReidError(f"{out} or the data differ between the processes; expected one file system for all")
 
 
 def _fingerprint(*frames: pd.DataFrame) -> str:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .core import require, require_shape
+from .errors import ReidError
 
 # %% ../nbs/08_triplet.ipynb #9ed4e202
 def pairwise_distances(
@@ -84,20 +84,21 @@ def triplet_loss(
     mining: str = "all",  # "all", "hard" or "semihard"
 ) -> Tensor:  # scalar >= 0
     "Triplet loss on Euclidean distances (the report, eq. 1). `ReidError` if there is no valid triplet."
-    require(mining in _MINING, f"mining {mining!r} is unknown; expected {', '.join(_MINING)}")
+    if mining not in _MINING:
+        raise ReidError(f"mining {mining!r} is unknown; expected {', '.join(_MINING)}")
     if isinstance(margin, str):
-        require(
-            margin == "soft" and mining != "semihard", f"margin {margin!r} with {mining}; expected a number"
-        )
+        if not (margin == "soft" and mining != "semihard"):
+            raise ReidError(f"margin {margin!r} with {mining}; expected a number")
     else:
-        require(0 <= margin < float("inf"), f"margin is {margin}; expected 0 or more, or 'soft'")
-    require_shape("embeddings", embeddings.shape, "n d")
-    require_shape("pids", pids.shape, f"{len(embeddings)}")
+        if not 0 <= margin < float("inf"):
+            raise ReidError(f"margin is {margin}; expected 0 or more, or 'soft'")
+    if embeddings.ndim != 2:
+        raise ReidError(f"embeddings have shape {tuple(embeddings.shape)}; expected (n, d)")
+    if pids.shape != (len(embeddings),):
+        raise ReidError(f"pids have shape {tuple(pids.shape)}; expected ({len(embeddings)},): one an embedding")
     same = pids[:, None] == pids
     n_same = same.sum(1)
-    require(
-        bool(((n_same > 1) & (n_same < len(same))).any()),
-        f"no valid triplet among {len(pids)} images of {len(pids.unique())} identities; "
-        "expected two identities and two images of one: draw batches with PKBatchSampler",
-    )
+    if not ((n_same > 1) & (n_same < len(same))).any():
+        raise ReidError(f"no valid triplet among {len(pids)} images of {len(pids.unique())} identities; "
+        "expected two identities and two images of one: draw batches with PKBatchSampler")
     return _MINING[mining](embeddings, same, margin)

@@ -9,7 +9,7 @@ __all__ = ['UncertaintyWeighting']
 import torch
 from torch import Tensor, nn
 
-from .core import require, require_shape
+from .errors import ReidError
 
 # %% ../nbs/09_uncertainty.ipynb #d33bd4ac
 _WEIGHTS = {"report": ((1, 1), (1, 2)), "kendall": ((1, 2), (0.5, 2)), "fixed": ((1, 0), (1, 0))}
@@ -24,7 +24,8 @@ class UncertaintyWeighting(nn.Module):
         form: str = "report",  # "report" (eq. 3 as printed), "kendall" (eq. 2 in s) or "fixed" (plain sum)
     ):
         super().__init__()
-        require(form in _WEIGHTS, f"form {form!r} is unknown; expected {', '.join(_WEIGHTS)}")
+        if form not in _WEIGHTS:
+            raise ReidError(f"form {form!r} is unknown; expected {', '.join(_WEIGHTS)}")
         self.form = form
         self.s_ar = nn.Parameter(torch.zeros(()))
         self.s_id = nn.Parameter(torch.zeros(()))
@@ -40,8 +41,8 @@ class UncertaintyWeighting(nn.Module):
         loss_id: Tensor,  # scalar: triplet loss, and what is added to it
     ) -> Tensor:  # scalar; can be negative
         "The weighted sum, with the penalty that keeps the weights from vanishing."
-        require_shape("loss_ar", loss_ar.shape, "")
-        require_shape("loss_id", loss_id.shape, "")
+        if loss_ar.ndim != 0 or loss_id.ndim != 0:
+            raise ReidError(f"losses have shapes {tuple(loss_ar.shape)} and {tuple(loss_id.shape)}; expected single numbers")
         w_ar, w_id = self.weights()
         penalty = 0.0 if self.form == "fixed" else self.s_ar + self.s_id
         return w_ar * loss_ar + w_id * loss_id + penalty

@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from reid_course.core import ReidError
+from reid_course.errors import ReidError
 from reid_course.model import build_model
 
 CASES = os.environ.get("REID_FUZZ")

@@ -23,7 +23,11 @@ import torch
 from PIL import Image
 from torchvision.models.resnet import BasicBlock, ResNet
 
-from reid_course import backbone, cli, experiments, intake, report  # noqa: F401
+from reid_course import backbone
+from reid_course.cli import main as cli
+from reid_course.course import experiments
+from reid_course.cli import archive as intake
+from reid_course.pages import report  # noqa: F401
 from reid_course.model import ReidModel
 
 SMALL = {"size": (32, 16), "strides": "imagenet", "p": 2, "k": 8, "epochs": 2, "valid": 0.5}

@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from reid_course.core import Team
-from reid_course.distributed import Processes
+from reid_course.engine.processes import Team
+from reid_course.engine.processes import Processes
 
 SMALL = {"size": (64, 32), "weights": None, "strides": "imagenet", "precision": "fp32"}
 
@@ -44,7 +44,7 @@ def together(
     "Run a piece of work in several processes at once; none of them is left when this returns."
     folder.mkdir()
     context = multiprocessing.get_context("forkserver")  # a fork of this process may not use autograd again
-    context.set_forkserver_preload(["accelerate", "reid_course.training", "reid_course.distributed"])
+    context.set_forkserver_preload(["accelerate", "reid_course.training", "reid_course.engine.processes"])
     arguments = [(work, folder, rank, size, free_port()) for rank in range(size)]
     port = arguments[0][-1]
     processes = [context.Process(target=_one, args=(*a[:-1], port)) for a in arguments]

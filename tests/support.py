@@ -63,7 +63,7 @@ def failed(
     *arguments: str | Path,  # of `reid-course`
 ) -> str:
     "The one line of a command that ends with code 1, in this process."
-    from reid_course.cli import main
+    from reid_course.cli.main import main
 
     assert main([str(argument) for argument in arguments]) == 1
     lines = capsys.readouterr().err.splitlines()

@@ -17,10 +17,12 @@ from several import SMALL, free_port, frozen, together
 from support import failed
 from torch import Tensor
 
-from reid_course.cli import main
-from reid_course.core import ALONE, ReidError, Team, write_json
+from reid_course.cli.main import main
+from reid_course.engine.files import write_json
+from reid_course.engine.processes import ALONE, Team
+from reid_course.errors import ReidError
 from reid_course.data import load_dataset
-from reid_course.distributed import Processes, launched
+from reid_course.engine.processes import Processes, launched
 from reid_course.images import Images
 from reid_course.learning import Config, State
 from reid_course.metrics import Retrieval, evaluate_embeddings
@@ -197,7 +199,7 @@ def test_without_a_launcher_there_is_one_process(monkeypatch):
 
 def test_missing_accelerate_is_one_line(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    monkeypatch.setattr("reid_course.distributed.find_spec", lambda name: None)
+    monkeypatch.setattr("reid_course.engine.processes.find_spec", lambda name: None)
     with pytest.raises(
         ReidError, match=r"accelerate is not installed.*pip install \"reid_course\[parallel\]\""
     ):
@@ -226,7 +228,7 @@ def test_only_the_first_process_speaks(drawn_people, monkeypatch, capsys, tmp_pa
     second.rank = 1
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("TORCH_CPP_LOG_LEVEL", "ERROR")  # what the command would set stays set otherwise
-    monkeypatch.setattr("reid_course.distributed.launched", lambda device: second)
+    monkeypatch.setattr("reid_course.engine.processes.launched", lambda device: second)
     for name in ("train", "score", "score_gallery"):
         monkeypatch.setattr(f"reid_course.training.{name}", lambda *_, **__: {})
     for command in (["train", "--out", tmp_path / "new"], ["evaluate", tmp_path]):
@@ -239,7 +241,7 @@ def started(
 ) -> subprocess.Popen[str]:
     "A command in two processes, as a user starts it."
     launch = "accelerate.commands.launch --multi_gpu --num_processes 2 --num_machines 1 --mixed_precision no"
-    more = f"--dynamo_backend no --main_process_port {free_port()} -m reid_course.cli"
+    more = f"--dynamo_backend no --main_process_port {free_port()} -m reid_course.cli.main"
     command = [sys.executable, "-m", *f"{launch} {more}".split(), *map(str, arguments), "--device", "cpu"]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo", "PYTHONUNBUFFERED": "1"}
     return subprocess.Popen(

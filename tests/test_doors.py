@@ -10,7 +10,7 @@ import torch
 
 from reid_course.attention import SelfAttentionHeads
 from reid_course.backbone import resnet_backbone
-from reid_course.core import ReidError
+from reid_course.errors import ReidError
 from reid_course.data import ATTRIBUTES, NAMES, load_dataset
 from reid_course.heads import ConvHeads, DenseHeads, EmbeddingHead
 from reid_course.metrics import attribute_accuracy, evaluate_embeddings, evaluate_retrieval, re_rank

@@ -16,14 +16,15 @@ import torchvision
 from PIL import Image
 from support import failed, run
 
-from reid_course import cli, doctor
-from reid_course.core import ReidError
+from reid_course.cli import main as cli
+from reid_course.cli import doctor
+from reid_course.errors import ReidError
 from reid_course.data import load_dataset
 from reid_course.distractors import hog_detector, rcnn_detector
 from reid_course.minimarket import make_minimarket
 from reid_course.model import build_model, load_model, read_weights, save_model
-from reid_course.report import report_run
-from reid_course.tables import machine
+from reid_course.pages.report import report_run
+from reid_course.results import machine
 
 FAST = ("--weights", "none", "--size", "64", "32", "--epochs", "1", "--p", "4")
 
@@ -233,7 +234,7 @@ def test_the_doctor_sees_a_broken_package(tmp_path: Path, monkeypatch, package: 
 
 
 def test_the_module_is_the_command_too():
-    code, said = run("python", "-m", "reid_course.cli", "train")
+    code, said = run("python", "-m", "reid_course.cli.main", "train")
     assert code == 2 and "the following arguments are required: --data, --out" in said
 
 
@@ -297,7 +298,7 @@ def test_an_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyte
         Path(path).write_bytes(bytes(3 * 2**19))
         return Path(path)
 
-    monkeypatch.setattr("reid_course.export.export_onnx", write)
+    monkeypatch.setattr("reid_course.deploy.onnx.export_onnx", write)
     assert cli.main(["export", str(tmp_path), str(file)]) == 0
     assert capsys.readouterr().out == f"{file}: 1.5 MiB\n"
 

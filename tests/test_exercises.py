@@ -12,7 +12,7 @@ from students import stub
 from support import NOTEBOOKS
 from torch.nn import functional as F
 
-from reid_course.exercises import CHECKS, first_failure
+from reid_course.course.exercises import CHECKS, first_failure
 
 
 def is_solution(source: str) -> bool:

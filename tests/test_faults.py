@@ -12,8 +12,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from support import failed
 
-from reid_course.cli import main
-from reid_course.core import ReidError
+from reid_course.cli.main import main
+from reid_course.errors import ReidError
 from reid_course.data import load_dataset
 from reid_course.images import find_faults, read_image
 

@@ -25,9 +25,9 @@ from safetensors.torch import save
 from scipy.io import savemat
 
 from reid_course.backbone import resnet_backbone
-from reid_course.data import ANNOTATION_COLUMNS, NAMES, Dataset, load_dataset, parse_name, survey
+from reid_course.data import ANNOTATION_COLUMNS, Dataset, NAMES, load_dataset, parse_name, survey
 from reid_course.images import MAX_PIXELS, read_image
-from reid_course.intake import read_skip_list, unpack
+from reid_course.cli.archive import read_skip_list, unpack
 from reid_course.minimarket import make_minimarket
 from reid_course.model import build_model, load_model
 from reid_course.retrieval import Gallery, parse_where

@@ -14,17 +14,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reid_course.core import ReidError
+from reid_course.errors import ReidError
 from reid_course.data import ATTRIBUTES, NAMES
 from reid_course.retrieval import Gallery
-from reid_course.stores import Disk
+from reid_course.engine.stores import Disk
 
 posix = pytest.mark.skipif(os.name != "posix", reason="kill -9 is a thing of POSIX systems")
 KILLS, BATCH, WIDTH = 5, 7, 16
 ADDER = f"""
 import sys
 import numpy as np, pandas as pd
-from reid_course.stores import Disk
+from reid_course.engine.stores import Disk
 store, name, times = Disk(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 print("ready", flush=True)
 for _ in range(times):

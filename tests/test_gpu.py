@@ -127,7 +127,7 @@ def test_files_and_memory_give_the_same_batches(data):
 LAUNCHED = """
 import sys, torch
 from reid_course.data import load_dataset
-from reid_course.distributed import Processes
+from reid_course.engine.processes import Processes
 from reid_course.training import train
 team = Processes("cuda")
 assert team.device.type == "cuda", team.device

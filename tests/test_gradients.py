@@ -12,7 +12,7 @@ from several import SMALL, FrozenProcesses, frozen, together
 from torch import Tensor, nn
 
 from reid_course.data import ATTRIBUTES, NAMES, load_dataset
-from reid_course.distributed import share_norms
+from reid_course.engine.processes import share_norms
 from reid_course.learning import Config, State
 from reid_course.model import build_model
 

@@ -17,12 +17,13 @@ from safetensors.torch import save_file
 from scipy.io import loadmat, savemat
 from support import ROOT
 
-from reid_course import intake, matfile
+from reid_course.cli import archive as intake
+from reid_course.engine import matfile
 from reid_course.backbone import resnet_backbone
-from reid_course.core import ReidError
+from reid_course.errors import ReidError
 from reid_course.data import ANNOTATION_COLUMNS, load_dataset
 from reid_course.images import read_image
-from reid_course.matfile import read_mat
+from reid_course.engine.matfile import read_mat
 from reid_course.minimarket import make_minimarket
 from reid_course.model import build_model, load_model, read_weights, save_model
 from reid_course.retrieval import Gallery

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from reid_course.core import ReidError
+from reid_course.errors import ReidError
 from reid_course.triplet import triplet_loss
 from reid_course.uncertainty import UncertaintyWeighting
 

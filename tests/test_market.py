@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from reid_course.data import load_dataset
-from reid_course.export import disagreement
+from reid_course.deploy.onnx import disagreement
 from reid_course.images import Images, check_dataset
 from reid_course.model import load_model
 from reid_course.split import most_frequent_class_accuracy, split_identities
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(not ROOT, reason="REID_MARKET does not name the 
 
 def call(*arguments: str | Path) -> str:
     """Output of a `reid-course` command that must succeed."""
-    command = [sys.executable, "-m", "reid_course.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "reid_course.cli.main", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -8,16 +8,9 @@ import pytest
 import torch
 
 from reid_course import metrics
-from reid_course.core import ReidError
+from reid_course.errors import ReidError
 from reid_course.data import ATTRIBUTES, NAMES
-from reid_course.metrics import (
-    attribute_accuracy,
-    average_precision,
-    balanced_accuracy,
-    evaluate_embeddings,
-    evaluate_retrieval,
-    macro_f1,
-)
+from reid_course.metrics import attribute_accuracy, average_precision, balanced_accuracy, evaluate_embeddings, evaluate_retrieval, macro_f1
 
 
 def hits(distances, pid, gallery_pids, cam, gallery_cams, left_out):

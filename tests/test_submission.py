@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reid_course.core import ReidError
-from reid_course.data import ANNOTATION_COLUMNS, ATTRIBUTES, NAMES, Dataset, load_dataset
+from reid_course.errors import ReidError
+from reid_course.data import ANNOTATION_COLUMNS, ATTRIBUTES, Dataset, NAMES, load_dataset
 from reid_course.distractors import junk_score
 from reid_course.images import Images
 from reid_course.minimarket import make_minimarket

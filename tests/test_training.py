@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 from torchvision.models import ResNet18_Weights, resnet18
 
-from reid_course import images, training
+from reid_course import images
+from reid_course import training
 from reid_course.backbone import resnet_backbone
-from reid_course.core import ReidError, read_json
+from reid_course.engine.files import read_json
+from reid_course.errors import ReidError
 from reid_course.data import load_dataset
 from reid_course.images import Images
 from reid_course.learning import Config, State, run_epoch

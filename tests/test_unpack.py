@@ -13,9 +13,9 @@ import pytest
 from PIL import Image, JpegImagePlugin
 from support import failed
 
-from reid_course import intake
-from reid_course.cli import main
-from reid_course.core import ReidError
+from reid_course.cli import archive as intake
+from reid_course.cli.main import main
+from reid_course.errors import ReidError
 from reid_course.minimarket import make_minimarket
 
 
