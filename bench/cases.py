@@ -510,7 +510,7 @@ def _files() -> list[str]:
 
     folder = Path(tempfile.mkdtemp())
     noise = np.random.default_rng(5).integers(0, 256, (256, 16, 8, 3), np.uint8)
-    for i, pixels in enumerate(noise):  # enlarged, as smooth as a photograph
+    for i, pixels in enumerate(noise):  # enlarged, as smooth as a render
         Image.fromarray(pixels).resize((64, 128), Image.Resampling.BICUBIC).save(
             folder / f"{i:03}.jpg", quality=90
         )
@@ -524,13 +524,13 @@ PIPELINE = "input, 256 images"
 def _():
     import torch
 
-    from reid_course.images import Images, augment, to_input
+    from reid_course.images import ImageStore, flip_and_shift, to_input
 
     files, chance = _files(), torch.Generator().manual_seed(0)
 
     def read() -> object:
-        pixels = torch.from_numpy(Images(files)[:])
-        return [to_input(augment(part, chance)) for part in pixels.split(64)]
+        pixels = torch.from_numpy(ImageStore(files)[:])
+        return [to_input(flip_and_shift(part, chance)) for part in pixels.split(64)]
 
     return read
 
@@ -539,10 +539,10 @@ def _():
 def _():
     import torch
 
-    from reid_course.images import augment, to_input
+    from reid_course.images import flip_and_shift, to_input
 
     pixels, chance = torch.from_numpy(images(256)), torch.Generator().manual_seed(0)
-    return lambda: [to_input(augment(part, chance)) for part in pixels.split(64)]
+    return lambda: [to_input(flip_and_shift(part, chance)) for part in pixels.split(64)]
 
 
 @case(PIPELINE, "plain: Pillow and torchvision, image by image")

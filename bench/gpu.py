@@ -18,7 +18,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from reid_course.data import load_dataset
-from reid_course.images import Images, augment, to_input
+from reid_course.images import ImageStore, flip_and_shift, to_input
 from reid_course.learning import Config, State, run_epoch
 from reid_course.minimarket import make_minimarket
 from reid_course.sampling import PKBatchSampler
@@ -88,7 +88,7 @@ def a_step(
     targets = torch.randint(0, 2, (n, 12), device=device)
     pids = torch.arange(n // 4, device=device).repeat_interleave(4)
     chance, rows = torch.Generator().manual_seed(0), torch.randperm(4 * n)[:n].to(device)
-    return state, lambda: state.step(augment(kept[rows], chance), targets, pids, 1e-4, pids)
+    return state, lambda: state.step(flip_and_shift(kept[rows], chance), targets, pids, 1e-4, pids)
 
 
 def a_look(options: dict, n: int, device: torch.device) -> Callable[[], object]:
@@ -159,9 +159,9 @@ def an_epoch(device: torch.device, people: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         frame = load_dataset(make_minimarket(Path(folder) / "data", people, SMALL)).train
         start = time.perf_counter()
-        kept = Images(frame.path, SMALL, cache=True)
+        kept = ImageStore(frame.path, SMALL, cache=True)
         found = {"reading files": len(frame) / (time.perf_counter() - start)}
-        sources = {"from memory": kept, "from files": Images(frame.path, SMALL, cache=False)}
+        sources = {"from memory": kept, "from files": ImageStore(frame.path, SMALL, cache=False)}
         for name, images in sources.items():
             state = State.new(Config(weights=None, epochs=9), device, frame)
             run_epoch(state, images, frame, 0)

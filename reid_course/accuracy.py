@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from .data import ATTRIBUTES, NAMES
-from .engine.arrays import whole_numbers
+from .engine.arrays import to_int64
 from .errors import ReidError
 
 # %% ../nbs/workshop/accuracy.ipynb #6dfc3205
@@ -42,14 +42,18 @@ def _answers(values: Any, what: str, lowest: int) -> np.ndarray:
         if missing:
             raise ReidError(f"{what}: column {missing[0]!r} is missing; expected {', '.join(NAMES)}")
         values = values[NAMES]
-    array = whole_numbers(values, what)
+    array = to_int64(values, what)
     if not (array.ndim == 2 and array.shape[1] == len(NAMES)):
-        raise ReidError(f"{what} has shape {array.shape}; expected (n, {len(NAMES)}): a class number per image and attribute")
+        raise ReidError(
+            f"{what} has shape {array.shape}; expected (n, {len(NAMES)}): a class number per image and attribute"
+        )
     for attribute, column in zip(ATTRIBUTES, array.T, strict=True):
         wrong = np.flatnonzero((column < lowest) | (column >= len(attribute.classes)))
         if len(wrong):
-            raise ReidError(f"{what}: {attribute.name} of image {wrong[:1]} is {column[wrong[:1]]}; "
-            f"expected a class number from {lowest} to {len(attribute.classes) - 1}")
+            raise ReidError(
+                f"{what}: {attribute.name} of image {wrong[:1]} is {column[wrong[:1]]}; "
+                f"expected a class number from {lowest} to {len(attribute.classes) - 1}"
+            )
     return array
 
 

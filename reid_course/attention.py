@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from .errors import ReidError
 from .data import ATTRIBUTES, Attribute
-from .heads import branch_maps, feature
+from .errors import ReidError
+from .heads import conv_branches, feature
 
 # %% ../nbs/06_attention.ipynb #08263012
 class MultiHeadAttention(nn.Module):
@@ -31,20 +31,22 @@ class MultiHeadAttention(nn.Module):
             raise ReidError(f"width {width} with {heads} heads; expected a multiple of the heads")
         self.heads = heads
         self.to_qkv = nn.Linear(width, 3 * width)
-        self.mix = nn.Linear(width, width)
+        self.out_proj = nn.Linear(width, width)
 
     def forward(
         self,
         tokens: Tensor,  # (n, t, width)
     ) -> tuple[Tensor, Tensor]:  # (n, t, width), and the weights α (n, heads, t, t); rows sum to 1
         "The attended tokens, and who listened to whom."
-        if tokens.ndim != 3 or tokens.shape[2] != self.mix.in_features:
-            raise ReidError(f"tokens have shape {tuple(tokens.shape)}; expected (n, t, {self.mix.in_features})")
+        if tokens.ndim != 3 or tokens.shape[2] != self.out_proj.in_features:
+            raise ReidError(
+                f"tokens have shape {tuple(tokens.shape)}; expected (n, t, {self.out_proj.in_features})"
+            )
         q, k, v = (
             x.unflatten(-1, (self.heads, -1)).transpose(1, 2) for x in self.to_qkv(tokens).chunk(3, -1)
         )
         weights = (q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5).softmax(-1)
-        return self.mix((weights @ v).transpose(1, 2).flatten(2)), weights
+        return self.out_proj((weights @ v).transpose(1, 2).flatten(2)), weights
 
 # %% ../nbs/06_attention.ipynb #dbef5637
 class SelfAttentionHeads(nn.Module):
@@ -65,10 +67,12 @@ class SelfAttentionHeads(nn.Module):
     ):
         super().__init__()
         if min(v_width, hidden, grid) < 1:
-            raise ReidError(f"v_width is {v_width}, hidden is {hidden}, grid is {grid}; expected 1 or more of each")
+            raise ReidError(
+                f"v_width is {v_width}, hidden is {hidden}, grid is {grid}; expected 1 or more of each"
+            )
         self.layer, self.channels, self.v_width, self.residual = layer, channels, v_width, residual
         n = len(attributes)
-        self.branches = branch_maps(channels, n * hidden, kernel)
+        self.branches = conv_branches(channels, n * hidden, kernel)
         self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(grid), nn.Unflatten(1, (n, hidden)), nn.Flatten(2))
         self.embed = nn.ModuleList(nn.Linear(hidden * grid**2, width) for _ in attributes)
         self.project_v = nn.Identity() if v_width == width else nn.Linear(v_width, width)

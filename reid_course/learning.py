@@ -17,13 +17,13 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from .engine.selection import WATCHED
-from .engine.display import progress
-from .engine.processes import ALONE, Team
-from .errors import ReidError
 from .data import attribute_targets
+from .engine.display import progress
+from .engine.processes import ALONE, ProcessGroup
+from .engine.selection import WATCHED
+from .errors import ReidError
 from .heads import attribute_loss, class_weights, identity_loss
-from .images import Images, augment, erase, spoil, to_input
+from .images import ImageStore, erase, flip_and_shift, make_junk, to_input
 from .model import ReidModel, autocast, build_model
 from .sampling import PKBatchSampler
 from .triplet import triplet_loss
@@ -33,7 +33,7 @@ from .uncertainty import UncertaintyWeighting
 _LIMITS = (
     ("epochs", 1, 10**6),
     ("split_seed seed", 0, 2**32 - 1),
-    ("stock_epochs patience warmup s_speed weight_decay balance identity", 0, 10**6),
+    ("stock_stride_epochs patience warmup weighting_lr_mult weight_decay balance identity", 0, 10**6),
     ("erase smoothing ema junk", 0, 1),
 )
 
@@ -63,8 +63,8 @@ class Config:
     lr: float = 3e-4  # learning rate, at its highest
     schedule: str = "constant"  # "constant", or "cosine" down to zero
     warmup: float = 0.0  # epochs in which the learning rate rises from zero
-    s_speed: float = 1.0  # s_ar and s_id learn at this many times the learning rate
-    weight_decay: float = 5e-4  # of the network's weights; never of s_ar and s_id
+    weighting_lr_mult: float = 1.0  # log_sigma_ar and log_sigma_id learn at this many times the learning rate
+    weight_decay: float = 5e-4  # of the network's weights; never of log_sigma_ar and log_sigma_id
     precision: str = "auto"  # "auto", "bf16" or "fp32"
     erase: float = 0.0  # share of the images in which a rectangle is hidden
     balance: float = 0.0  # power of the class weights: the higher, the more a rare answer counts
@@ -74,9 +74,11 @@ class Config:
     ema: float = 0.0  # share of the old in the moving average of the weights, a step; 0: no average
     flip: bool = False  # judge an image together with its mirror image
     junk: float = 0.0  # junk cut from the people, as a share of each batch; 0: it is not learned
-    stock_epochs: int = 0  # so many epochs first at stock strides, the rest at `strides`
+    stock_stride_epochs: int = 0  # so many epochs first at stock strides, the rest at `strides`
     patience: int = 0  # end when nothing got better for so many epochs; 0: never
-    watch: str = "merit"  # what has to get better: "merit", "accuracy", "mAP" or "valid_total"
+    watch: str = (
+        "selection_score"  # what has to get better: "selection_score", "accuracy", "mAP" or "valid_total"
+    )
 
     def check(self) -> None:
         "`ReidError` for what no part of the network would notice itself."
@@ -85,7 +87,9 @@ class Config:
                 value, kind = getattr(self, name), Integral if type(getattr(Config, name)) is int else Real
                 fits = isinstance(value, kind) and low <= value <= high
                 if not fits:
-                    raise ReidError(f"{name} is {value!r}; expected {'a whole number ' * (kind is Integral)}{low} to {high}")
+                    raise ReidError(
+                        f"{name} is {value!r}; expected {'a whole number ' * (kind is Integral)}{low} to {high}"
+                    )
         if self.watch not in WATCHED:
             raise ReidError(f"watch {self.watch!r}; expected one of {', '.join(WATCHED)}")
         if not self.lr > 0:
@@ -143,7 +147,7 @@ class State:
     log: list[dict[str, float]]  # a row an epoch
     average: AveragedModel | None = None  # of the weights over the steps
     class_weights: list[Tensor] | None = None  # what a mistake on each class costs
-    team: Team = ALONE  # the processes that train it
+    team: ProcessGroup = ALONE  # the processes that train it
     look: Callable[..., tuple[Tensor, ...]] = field(init=False, repr=False)  # `costs`, for a team
 
     def __post_init__(self) -> None:
@@ -156,14 +160,14 @@ class State:
         device: torch.device,  # where to train
         people: pd.DataFrame
         | None = None,  # the training's table; identities and rare answers are counted in it
-        team: Team = ALONE,  # the processes that train it
+        team: ProcessGroup = ALONE,  # the processes that train it
     ) -> "State":
         "The state before the first step."
         identities = 0 if people is None else people.pid.nunique()
         model, weighting = config.network(identities).to(device), UncertaintyWeighting(config.form).to(device)
         groups = [
             {"params": list(model.parameters()), "weight_decay": config.weight_decay, "speed": 1.0},
-            {"params": list(weighting.parameters()), "weight_decay": 0.0, "speed": config.s_speed},
+            {"params": list(weighting.parameters()), "weight_decay": 0.0, "speed": config.weighting_lr_mult},
         ]
         mean = get_ema_multi_avg_fn(config.ema)
         average = AveragedModel(model, multi_avg_fn=mean, use_buffers=True) if config.ema > 0 else None
@@ -186,7 +190,7 @@ class State:
     ) -> None:
         "Choose the strides of an epoch: no parameter depends on them, and stock ones cost a seventh."
         for model in (self.model, self.judged):
-            model.set_strides("imagenet" if epoch < self.config.stock_epochs else self.config.strides)
+            model.set_strides("imagenet" if epoch < self.config.stock_stride_epochs else self.config.strides)
 
     def losses(
         self,
@@ -206,7 +210,7 @@ class State:
             embeddings = embeddings[: len(pids)]
             loss_id = triplet_loss(embeddings, pids, config.margin, config.mining)
             if config.identity > 0 and labels is not None and head is not None:
-                named = identity_loss(head.identify(embeddings), labels, config.smoothing)
+                named = identity_loss(head.classify_identity(embeddings), labels, config.smoothing)
                 loss_id = loss_id + config.identity * named
         total = self.weighting(loss_ar, loss_id) if tasks == "both" else loss_ar + loss_id
         return loss_ar, loss_id, total
@@ -248,7 +252,7 @@ class State:
 # %% ../nbs/workshop/learning.ipynb #3053a79f
 def run_epoch(
     state: State,
-    images: Images,  # of the training people
+    images: ImageStore,  # of the training people
     frame: pd.DataFrame,  # their table, row by row
     epoch: int,  # from 0
 ) -> dict[str, float]:  # train_loss_ar, train_loss_id, train_total, lr
@@ -268,7 +272,7 @@ def run_epoch(
     batches = progress(sampler, f"epoch {epoch + 1}/{config.epochs}", len(sampler))
     for i, rows in enumerate(batches if team.rank == 0 else sampler):
         lr, index = learning_rate(config, epoch + i / len(sampler)), torch.tensor(rows, device=device)
-        batch = augment(take(rows), chance)
+        batch = flip_and_shift(take(rows), chance)
         if config.erase > 0:
             batch = erase(batch, chance, config.erase)
         answers = targets[index]
@@ -285,7 +289,7 @@ def _with_junk(
     batch: Tensor, answers: Tensor, chance: torch.Generator, share: float
 ) -> tuple[Tensor, Tensor]:
     "A batch and spoiled copies of some of it; whether an image is junk becomes the last column of the targets."
-    junk = spoil(batch, chance)[: math.ceil(share * len(batch))]
+    junk = make_junk(batch, chance)[: math.ceil(share * len(batch))]
     people = F.pad(answers, (0, 1), value=0)
     unknown = F.pad(answers.new_full((len(junk), answers.shape[1]), -1), (0, 1), value=1)
     return torch.cat([batch, junk]), torch.cat([people, unknown])

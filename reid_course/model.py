@@ -20,14 +20,14 @@ from torch.nn import functional as F
 
 from .attention import SelfAttentionHeads
 from .backbone import Backbone, resnet_backbone
+from .data import ATTRIBUTES, NAMES, Attribute
 from .engine.devices import pick_precision
 from .engine.display import progress
-from .engine.files import whole_file
-from .engine.processes import ALONE, Team
+from .engine.files import atomic_write
+from .engine.processes import ALONE, ProcessGroup
 from .errors import ReidError
-from .data import ATTRIBUTES, Attribute, NAMES
 from .heads import ConvHeads, DenseHeads, EmbeddingHead
-from .images import Images, to_input
+from .images import ImageStore, to_input
 
 # %% ../nbs/11_model.ipynb #a0472491
 class ReidModel(nn.Module):
@@ -71,26 +71,28 @@ class ReidModel(nn.Module):
     @torch.inference_mode()
     def logits(
         self,
-        images: Images | np.ndarray | Sequence[str | Path],  # (n, h, w, 3) uint8, or image files
+        images: ImageStore | np.ndarray | Sequence[str | Path],  # (n, h, w, 3) uint8, or image files
         batch: int = 128,  # images at once
-        team: Team = ALONE,  # batches are dealt to its processes; each gets all the answers
+        team: ProcessGroup = ALONE,  # batches are dealt to its processes; each gets all the answers
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:  # name -> logits (n, classes); embeddings (n, d)
         "Logits by attribute, the junk class behind them if it was learned, and the points to search by."
         if not batch >= 1:
             raise ReidError(f"batch is {batch}; expected 1 or more")
-        if not isinstance(images, Images | np.ndarray):
-            images = Images([str(path) for path in images], self.size, cache=False)
+        if not isinstance(images, ImageStore | np.ndarray):
+            images = ImageStore([str(path) for path in images], self.size, cache=False)
         if isinstance(images, np.ndarray):
             if images.dtype != np.uint8:
                 raise ReidError(f"images are numbers of type {images.dtype}; expected uint8")
             if images.shape[1:] != (*self.size, 3):
-                raise ReidError(f"images have shape {images.shape}; expected (n, {self.size[0]}, {self.size[1]}, 3)")
+                raise ReidError(
+                    f"images have shape {images.shape}; expected (n, {self.size[0]}, {self.size[1]}, 3)"
+                )
         if len(images) <= 0:
             raise ReidError("no image to look at; expected at least one")
         was_training = self.training
         self.eval()
-        team.settle(self)
-        starts = team.mine(range(0, len(images), batch))
+        team.broadcast_buffers(self)
+        starts = team.shard(range(0, len(images), batch))
         parts = [self._one_batch(images[i : i + batch]) for i in progress(starts, "looking at images")]
         self.train(was_training)
         *logits, embeddings = (np.concatenate(x) for x in zip(*team.collect(parts), strict=True))
@@ -98,9 +100,9 @@ class ReidModel(nn.Module):
 
     def predict(
         self,
-        images: Images | np.ndarray | Sequence[str | Path],  # (n, h, w, 3) uint8, or image files
+        images: ImageStore | np.ndarray | Sequence[str | Path],  # (n, h, w, 3) uint8, or image files
         batch: int = 128,  # images at once
-        team: Team = ALONE,  # as in `logits`
+        team: ProcessGroup = ALONE,  # as in `logits`
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:  # name -> probabilities (n, classes); embeddings (n, d)
         "What the network says about images: a softmax of `logits`."
         logits, embeddings = self.logits(images, batch, team)
@@ -126,7 +128,7 @@ class ReidModel(nn.Module):
         "Logits of each attribute, then the embeddings, of normalised images."
         with autocast(inputs.device, self.precision):
             logits, points = self(inputs)
-        searched = points if self.embedding is None else self.embedding.searched(points)
+        searched = points if self.embedding is None else self.embedding.bnneck(points)
         return [*(z.float() for z in logits), searched]
 
 
@@ -208,7 +210,7 @@ def save_model(
     "Write weights and configuration as one safetensors file, whole or not at all."
     tensors = {name: tensor.contiguous() for name, tensor in (model.state_dict() | (extra or {})).items()}
     content = save(tensors, {"model": json.dumps(model.config)} | (metadata or {}))
-    with whole_file(path) as part:
+    with atomic_write(path) as part:
         part.write_bytes(content)  # not `save_file`: of a full disk it raises an error type of its own
 
 

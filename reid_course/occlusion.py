@@ -10,8 +10,8 @@ from typing import Protocol
 
 import numpy as np
 
-from .errors import ReidError
 from .data import NAMES
+from .errors import ReidError
 
 # %% ../nbs/15_looking.ipynb #bdccf40b
 class Answers(Protocol):

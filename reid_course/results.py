@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['RETRIEVAL', 'REPORT', 'record', 'read_log', 'machine', 'read_records', 'table1', 'table2', 'spread', 'overview',
-           'gain', 'beside_report', 'figure_curves', 'figure_attributes', 'steadiness']
+           'gain', 'beside_report', 'figure_curves', 'figure_attributes', 'stability']
 
 # %% ../nbs/13_results.ipynb #881774fd
 import platform
@@ -18,11 +18,11 @@ import pandas as pd
 import torch
 
 import reid_course
-from .engine.selection import best_epoch
+from .data import NAMES
 from .engine.display import PALETTE
 from .engine.files import read_json
+from .engine.selection import best_epoch
 from .errors import ReidError
-from .data import NAMES
 from .model import MODELS
 
 if TYPE_CHECKING:
@@ -266,7 +266,7 @@ def figure_attributes(
     return figure
 
 # %% ../nbs/13_results.ipynb #cc79c39a
-def steadiness(
+def stability(
     records: Sequence[dict],  # with their `variant`
     last: int = 10,  # epochs looked at
 ) -> pd.DataFrame:  # a row per record; epochs from 1, scatter (standard deviation) in points

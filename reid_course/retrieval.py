@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from .engine.display import PALETTE
-from .engine.files import whole_file
-from .errors import ReidError
 from .data import ATTRIBUTES, NAMES
-from .images import Images, read_image
-from .model import ReidModel
+from .engine.display import PALETTE
+from .engine.files import atomic_write
 from .engine.stores import Disk, Memory
+from .errors import ReidError
+from .images import ImageStore, read_image
+from .model import ReidModel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -132,23 +132,31 @@ class Gallery:
             name for name in new if name not in _CLASSES or new[name].shape[1:] != (len(_CLASSES[name]),)
         ]
         if strange:
-            raise ReidError(f"probabilities of {strange[:1]} are no attribute's; expected (n, classes) of one")
+            raise ReidError(
+                f"probabilities of {strange[:1]} are no attribute's; expected (n, classes) of one"
+            )
         for name, p in new.items():
             wrong = p[(p < 0) | (p > 1.0001)]  # a sum may be rounded up
             if wrong.size:
                 raise ReidError(f"a probability of {name} is {wrong[:1]}; expected 0 to 1")
         sizes = {len(embeddings), len(table), *map(len, new.values())}
         if len(sizes) != 1:
-            raise ReidError(f"embeddings, table and probabilities have {sorted(sizes)} rows; expected the same")
+            raise ReidError(
+                f"embeddings, table and probabilities have {sorted(sizes)} rows; expected the same"
+            )
         if "path" not in table:
             raise ReidError("the table has no column 'path'; expected the file of each image")
         if len(self):
             width, names, columns = self.store.kind
             found, own = (embeddings.shape[1], sorted(new)), (width, names)
             if found != own:
-                raise ReidError(f"pictures of {found[0]} numbers, a gallery of {own[0]}; expected the same network's")
+                raise ReidError(
+                    f"pictures of {found[0]} numbers, a gallery of {own[0]}; expected the same network's"
+                )
             if set(table) != set(columns):
-                raise ReidError(f"a table of {', '.join(map(str, table))}; expected the gallery's {', '.join(columns)}")
+                raise ReidError(
+                    f"a table of {', '.join(map(str, table))}; expected the gallery's {', '.join(columns)}"
+                )
         self.store.add(embeddings, table, new)
 
     def add_images(
@@ -157,7 +165,7 @@ class Gallery:
     ) -> None:
         "Look at pictures with the gallery's network, and add them."
         network = self._network()
-        probabilities, embeddings = network.predict(Images(table.path, network.size, cache=False))
+        probabilities, embeddings = network.predict(ImageStore(table.path, network.size, cache=False))
         self.add(embeddings, table, probabilities)
 
     def search(
@@ -178,9 +186,11 @@ class Gallery:
         numbers = check_where(where or {})
         missing = [name for name in numbers if name not in self.store.kind[1]]
         if missing:
-            raise ReidError(f"the gallery has no {missing[:1]}; expected pictures added with their probabilities")
+            raise ReidError(
+                f"the gallery has no {missing[:1]}; expected pictures added with their probabilities"
+            )
         if query is None:
-            return self.store.likeliest(top, numbers)
+            return self.store.top_by_attributes(top, numbers)
         return self.store.nearest(self._embedding(query), top, numbers)
 
     def _embedding(self, query: str | Path | np.ndarray) -> np.ndarray:
@@ -219,7 +229,7 @@ class Gallery:
         arrays = {f"p_{name}": p for name, p in probabilities.items()}
         arrays["table"] = np.array(json.dumps(table.to_json(orient="split", double_precision=15)))
         arrays["dtypes"] = np.array(json.dumps({name: str(kind) for name, kind in table.dtypes.items()}))
-        with whole_file(uri) as part, part.open("wb") as file:
+        with atomic_write(uri) as part, part.open("wb") as file:
             np.savez(file, allow_pickle=False, embeddings=embeddings, **arrays)
 
     @classmethod
@@ -236,7 +246,9 @@ class Gallery:
 
     def _read(self, path: Path) -> None:
         if not path.is_file():
-            raise ReidError(f"{path}: no such gallery; expected a file that Gallery.save wrote, or a name that ends in .lance")
+            raise ReidError(
+                f"{path}: no such gallery; expected a file that Gallery.save wrote, or a name that ends in .lance"
+            )
         store = Memory()
         try:
             with np.load(path, allow_pickle=False) as file:

@@ -55,7 +55,9 @@ class PKBatchSampler:
         if not (p >= 2 and k >= 2):
             raise ReidError(f"p is {p} and k is {k}; expected at least 2 of each, or there is no triplet")
         if len(self.people) < p:
-            raise ReidError(f"{len(self.people)} identities for batches of p = {p}; expected at least {p}: lower p, or add people")
+            raise ReidError(
+                f"{len(self.people)} identities for batches of p = {p}; expected at least {p}: lower p, or add people"
+            )
         order = np.argsort(pids, kind="stable")
         starts = np.searchsorted(pids[order], self.people)
         self.rows = dict(zip(self.people.tolist(), np.split(order, starts[1:]), strict=True))

@@ -9,8 +9,8 @@ __all__ = ['split_identities', 'most_frequent_class_accuracy']
 import numpy as np
 import pandas as pd
 
-from .errors import ReidError
 from .data import ATTRIBUTES, NAMES
+from .errors import ReidError
 
 # %% ../nbs/02_split.ipynb #847bd930
 def split_identities(
@@ -28,8 +28,10 @@ def split_identities(
     people = np.unique(frame.pid[frame.pid > 0])
     held = max(1, round(valid * len(people))) if valid > 0 else 0
     if not len(people) - held >= 2:
-        raise ReidError(f"{len(people)} identities, {held} of them held out; expected at least 2 left to train on: "
-        "add people, or lower valid")
+        raise ReidError(
+            f"{len(people)} identities, {held} of them held out; expected at least 2 left to train on: "
+            "add people, or lower valid"
+        )
     held_out = np.random.default_rng(seed).permutation(people)[:held]
     is_held = frame.pid.isin(held_out)
     return (

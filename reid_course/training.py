@@ -19,15 +19,21 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from .engine.selection import best_epoch, has_stopped_improving
+from .data import NAMES, Dataset, attribute_targets, cameras, load_dataset
 from .engine.devices import pick_device
-from .engine.files import read_json, whole_file, write_json
-from .engine.processes import ALONE, Team
+from .engine.files import atomic_write, read_json, write_json
+from .engine.processes import ALONE, ProcessGroup
+from .engine.selection import best_epoch, has_stopped_improving
 from .errors import ReidError
-from .data import Dataset, NAMES, attribute_targets, cameras, load_dataset
-from .images import Images
+from .images import ImageStore
 from .learning import Config, State, run_epoch
-from .metrics import Retrieval, attribute_accuracy, balanced_accuracy, evaluate_embeddings, macro_f1
+from reid_course.metrics import (
+    RetrievalScores,
+    attribute_accuracy,
+    balanced_accuracy,
+    evaluate_embeddings,
+    macro_f1,
+)
 from .model import ReidModel, load_weights, read_weights, save_model
 from .sampling import PKBatchSampler
 from .split import most_frequent_class_accuracy, split_identities
@@ -35,9 +41,9 @@ from .split import most_frequent_class_accuracy, split_identities
 # %% ../nbs/12_training.ipynb #cb74d3ba
 def score(
     model: ReidModel,
-    images: Images,  # of people it was not trained on
+    images: ImageStore,  # of people it was not trained on
     frame: pd.DataFrame,  # their table, row by row
-    team: Team = ALONE,  # the processes that share the work; each gets all scores
+    team: ProcessGroup = ALONE,  # the processes that share the work; each gets all scores
 ) -> dict[str, float]:  # accuracy_<attribute>…, accuracy, mAP, rank1, mAP_cross_camera, rank1_cross_camera
     "Every score of a network on held-out people, as fractions. NaN where the data do not allow one."
     probabilities, embeddings = model.predict(images, team=team)
@@ -61,7 +67,7 @@ def attribute_scores(
 def retrieval_scores(
     embeddings: np.ndarray,  # (n, d)
     frame: pd.DataFrame,  # (n) rows
-    team: Team = ALONE,  # as in `score`
+    team: ProcessGroup = ALONE,  # as in `score`
 ) -> dict[str, float]:
     "mAP and rank 1 by the report's protocol and across cameras."
     pids, camids = frame.pid.to_numpy(), cameras(frame)
@@ -78,11 +84,11 @@ def retrieval_scores(
 def score_gallery(
     model: ReidModel,
     data: Dataset,  # with labelled queries and gallery: the official layout
-    team: Team = ALONE,  # as in `score`
-) -> Retrieval:
+    team: ProcessGroup = ALONE,  # as in `score`
+) -> RetrievalScores:
     "Query against gallery, across cameras."
     q, g = data.query, data.gallery
-    near, far = (model.predict(Images(x.path, model.size, cache=False), team=team)[1] for x in (q, g))
+    near, far = (model.predict(ImageStore(x.path, model.size, cache=False), team=team)[1] for x in (q, g))
     return evaluate_embeddings(near, far, q.pid, g.pid, cameras(q), cameras(g), team=team)
 
 # %% ../nbs/12_training.ipynb #9fc5130c
@@ -126,7 +132,16 @@ def _parts(tensors: dict[str, Tensor]) -> dict[str, list[int]]:
     return {name: list(x.shape) for name, x in tensors.items() if "/" in name}
 
 
-_LOGGED = ["epoch", "train_loss_ar", "train_loss_id", "train_total", "accuracy", "mAP", "s_ar", "s_id"]
+_LOGGED = [
+    "epoch",
+    "train_loss_ar",
+    "train_loss_id",
+    "train_total",
+    "accuracy",
+    "mAP",
+    "log_sigma_ar",
+    "log_sigma_id",
+]
 
 
 def _restore(state: State, path: Path) -> None:
@@ -184,7 +199,7 @@ def train(
     resume: bool = False,  # go on with what is in `out`
     device: str = "auto",  # "auto", "cpu", "cuda" or "mps"
     after_epoch: Callable[[dict[str, float]], None] | None = None,  # called with each epoch's row of the log
-    team: Team = ALONE,  # the processes that train together (lesson 18); p and k are the batch of all
+    team: ProcessGroup = ALONE,  # the processes that train together (lesson 18); p and k are the batch of all
     **options: Any,  # the further fields of `Config`
 ) -> Path:  # the run folder: config.json, log.csv, best.safetensors, last.safetensors, metrics.json
     "Train a network, judging each epoch on held-out people. `ReidError` for anything a user can get wrong."
@@ -206,8 +221,8 @@ def train(
     if team.size > p:
         raise ReidError(f"{team.size} processes for p = {p}; expected at most one an identity: raise p")
     state = State.new(config, team.device or pick_device(device), trained, team)
-    seen = Images(trained.path, config.size)
-    unseen = Images(held.path, config.size) if len(held) else None
+    seen = ImageStore(trained.path, config.size)
+    unseen = ImageStore(held.path, config.size) if len(held) else None
     _open(state, out, trained, held)
     for epoch in range(len(state.log), epochs):
         if has_stopped_improving(state.log, config.patience, config.watch):
@@ -264,8 +279,8 @@ def _one_epoch(
     state: State,
     out: Path,
     epoch: int,
-    trained: tuple[Images, pd.DataFrame],
-    held: tuple[Images | None, pd.DataFrame],  # no images where nobody is held out
+    trained: tuple[ImageStore, pd.DataFrame],
+    held: tuple[ImageStore | None, pd.DataFrame],  # no images where nobody is held out
 ) -> None:
     "Train an epoch, score it, log it, save it."
     start = time.perf_counter()
@@ -277,7 +292,10 @@ def _one_epoch(
         row |= retrieval_scores(embeddings, held[1], state.team)
     else:
         row |= dict.fromkeys(("accuracy", "mAP"), float("nan"))
-    row |= {"s_ar": state.weighting.s_ar.item(), "s_id": state.weighting.s_id.item()}
+    row |= {
+        "log_sigma_ar": state.weighting.log_sigma_ar.item(),
+        "log_sigma_id": state.weighting.log_sigma_id.item(),
+    }
     row |= {"seconds": round(time.perf_counter() - start, 2)}
     state.log.append(state.team.collect([row])[0])  # everybody's is the first one's
     if state.team.rank > 0:
@@ -289,7 +307,7 @@ def _one_epoch(
 
 
 def _write_log(state: State, out: Path) -> None:
-    with whole_file(out / "log.csv") as part:
+    with atomic_write(out / "log.csv") as part:
         pd.DataFrame(state.log).to_csv(part, index=False)
 
 

@@ -95,10 +95,14 @@ def triplet_loss(
     if embeddings.ndim != 2:
         raise ReidError(f"embeddings have shape {tuple(embeddings.shape)}; expected (n, d)")
     if pids.shape != (len(embeddings),):
-        raise ReidError(f"pids have shape {tuple(pids.shape)}; expected ({len(embeddings)},): one an embedding")
+        raise ReidError(
+            f"pids have shape {tuple(pids.shape)}; expected ({len(embeddings)},): one an embedding"
+        )
     same = pids[:, None] == pids
     n_same = same.sum(1)
     if not ((n_same > 1) & (n_same < len(same))).any():
-        raise ReidError(f"no valid triplet among {len(pids)} images of {len(pids.unique())} identities; "
-        "expected two identities and two images of one: draw batches with PKBatchSampler")
+        raise ReidError(
+            f"no valid triplet among {len(pids)} images of {len(pids.unique())} identities; "
+            "expected two identities and two images of one: draw batches with PKBatchSampler"
+        )
     return _MINING[mining](embeddings, same, margin)

@@ -27,13 +27,13 @@ class UncertaintyWeighting(nn.Module):
         if form not in _WEIGHTS:
             raise ReidError(f"form {form!r} is unknown; expected {', '.join(_WEIGHTS)}")
         self.form = form
-        self.s_ar = nn.Parameter(torch.zeros(()))
-        self.s_id = nn.Parameter(torch.zeros(()))
+        self.log_sigma_ar = nn.Parameter(torch.zeros(()))
+        self.log_sigma_id = nn.Parameter(torch.zeros(()))
 
     def weights(self) -> tuple[Tensor, Tensor]:  # of the attribute loss and of the re-ID loss, > 0
         "What each loss is multiplied with now."
         (f_ar, p_ar), (f_id, p_id) = _WEIGHTS[self.form]
-        return f_ar * torch.exp(-p_ar * self.s_ar), f_id * torch.exp(-p_id * self.s_id)
+        return f_ar * torch.exp(-p_ar * self.log_sigma_ar), f_id * torch.exp(-p_id * self.log_sigma_id)
 
     def forward(
         self,
@@ -42,7 +42,9 @@ class UncertaintyWeighting(nn.Module):
     ) -> Tensor:  # scalar; can be negative
         "The weighted sum, with the penalty that keeps the weights from vanishing."
         if loss_ar.ndim != 0 or loss_id.ndim != 0:
-            raise ReidError(f"losses have shapes {tuple(loss_ar.shape)} and {tuple(loss_id.shape)}; expected single numbers")
+            raise ReidError(
+                f"losses have shapes {tuple(loss_ar.shape)} and {tuple(loss_id.shape)}; expected single numbers"
+            )
         w_ar, w_id = self.weights()
-        penalty = 0.0 if self.form == "fixed" else self.s_ar + self.s_id
+        penalty = 0.0 if self.form == "fixed" else self.log_sigma_ar + self.log_sigma_id
         return w_ar * loss_ar + w_id * loss_id + penalty

@@ -24,11 +24,11 @@ from PIL import Image
 from torchvision.models.resnet import BasicBlock, ResNet
 
 from reid_course import backbone
+from reid_course.cli import archive as intake
 from reid_course.cli import main as cli
 from reid_course.course import experiments
-from reid_course.cli import archive as intake
-from reid_course.pages import report  # noqa: F401
 from reid_course.model import ReidModel
+from reid_course.pages import report  # noqa: F401
 
 SMALL = {"size": (32, 16), "strides": "imagenet", "p": 2, "k": 8, "epochs": 2, "valid": 0.5}
 "What the demo trains with here, so that it takes seconds."

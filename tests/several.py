@@ -11,8 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from reid_course.engine.processes import Team
-from reid_course.engine.processes import Processes
+from reid_course.engine.processes import Processes, ProcessGroup
 
 SMALL = {"size": (64, 32), "weights": None, "strides": "imagenet", "precision": "fp32"}
 
@@ -66,7 +65,7 @@ def together(
     return found
 
 
-class Frozen(Team):
+class Frozen(ProcessGroup):
     "A team whose networks have frozen batch norms; it notes what it is asked to look at."
 
     def wrap(self, losses: Callable, *modules: nn.Module) -> Callable:
@@ -92,5 +91,5 @@ class FrozenProcesses(Frozen, Processes):
     "The same, for several."
 
 
-def frozen() -> Team:
+def frozen() -> ProcessGroup:
     return Frozen() if os.environ.get("WORLD_SIZE", "1") == "1" else FrozenProcesses("cpu")

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reid_course.errors import ReidError
 from reid_course.data import ATTRIBUTES, NAMES
+from reid_course.errors import ReidError
 from reid_course.sampling import PKBatchSampler, deal
 from reid_course.split import most_frequent_class_accuracy, split_identities
 

@@ -18,14 +18,13 @@ from support import failed
 from torch import Tensor
 
 from reid_course.cli.main import main
-from reid_course.engine.files import write_json
-from reid_course.engine.processes import ALONE, Team
-from reid_course.errors import ReidError
 from reid_course.data import load_dataset
-from reid_course.engine.processes import Processes, launched
-from reid_course.images import Images
+from reid_course.engine.files import write_json
+from reid_course.engine.processes import ALONE, Processes, ProcessGroup, launched
+from reid_course.errors import ReidError
+from reid_course.images import ImageStore
 from reid_course.learning import Config, State
-from reid_course.metrics import Retrieval, evaluate_embeddings
+from reid_course.metrics import evaluate_embeddings
 from reid_course.model import build_model, load_model, save_model
 from reid_course.sampling import PKBatchSampler
 from reid_course.split import split_identities
@@ -49,17 +48,17 @@ def trained(root: Path, out: Path, more: dict) -> dict:
             written.extend(name for name in names if name.startswith(str(out)))
 
     sys.addaudithook(note)
-    team, read = frozen(), Images._read
+    team, read = frozen(), ImageStore._read
     seen: set[str] = set()
 
-    def noted(images: Images, paths: list[str]) -> np.ndarray:
+    def noted(images: ImageStore, paths: list[str]) -> np.ndarray:
         if len(paths) <= 16:  # a batch, not the whole set
             seen.update(paths)
         return read(images, paths)
 
-    Images._read = noted
+    ImageStore._read = noted
     if more.pop("on demand", False):
-        Images._memory = None
+        ImageStore._memory = None
         import reid_course.images
 
         reid_course.images._memory = lambda: 0
@@ -72,7 +71,7 @@ def trained(root: Path, out: Path, more: dict) -> dict:
 
     State.step = counted
     train(root, out, team=team, device="cpu", seed=3, p=4, epochs=2, lr=1e-5, **SMALL | more)
-    State.step, Images._read = step, read
+    State.step, ImageStore._read = step, read
     return {
         **{"written": written, "seen": seen, "steps": len(steps), "rank": team.rank},
         **{"batches": team.batches, "shares": team.shares, "rows": team.rows},
@@ -126,7 +125,9 @@ def test_training_is_that_of_one_process(size, drawn_people, alone, tmp_path):
     logs = [pd.read_csv(run / "log.csv").drop(columns="seconds") for run in (out, alone)]
     losses = [name for name in logs[0] if "loss" in name or "total" in name]
     pd.testing.assert_frame_equal(logs[0][losses], logs[1][losses], rtol=3e-4)
-    pd.testing.assert_frame_equal(logs[0][["s_ar", "s_id"]], logs[1][["s_ar", "s_id"]], rtol=3e-4)
+    pd.testing.assert_frame_equal(
+        logs[0][["log_sigma_ar", "log_sigma_id"]], logs[1][["log_sigma_ar", "log_sigma_id"]], rtol=3e-4
+    )
     assert np.allclose(logs[0].mAP, logs[1].mAP, atol=0.01)
 
 
@@ -146,10 +147,10 @@ def test_other_data_in_one_process_end_the_run(drawn_people, tmp_path):
 # Looking and judging
 
 
-def judged(root: Path, run: Path) -> tuple[dict[str, float], np.ndarray, Retrieval]:
+def judged(root: Path, run: Path) -> tuple[dict[str, float], np.ndarray, RetrievalScores]:
     "Scores, embeddings, and retrieval among enough points for several blocks."
     team, people = launched("cpu"), load_dataset(root).train
-    model, images = load_model(run), Images(people.path, (64, 32))
+    model, images = load_model(run), ImageStore(people.path, (64, 32))
     rng = np.random.default_rng(0)
     points, pids = rng.normal(size=(33_000, 4)).astype(np.float32), rng.integers(1, 900, 33_000)
     found = evaluate_embeddings(points[:700], points, pids[:700], pids, leave_out=np.arange(700), team=team)
@@ -207,7 +208,7 @@ def test_missing_accelerate_is_one_line(monkeypatch):
 
 
 def test_more_processes_than_identities_are_refused(drawn_people, tmp_path):
-    crowd = Team()
+    crowd = ProcessGroup()
     crowd.size = 5
     with pytest.raises(ReidError, match="5 processes for p = 4; expected at most one an identity"):
         train(drawn_people, tmp_path / "run", p=4, team=crowd, **SMALL)
@@ -224,7 +225,7 @@ def test_only_the_first_process_speaks(drawn_people, monkeypatch, capsys, tmp_pa
     people = split_identities(load_dataset(drawn_people).train)[1].pid.unique().tolist()
     save_model(build_model(size=(64, 32)), tmp_path / "best.safetensors")
     write_json(tmp_path / "config.json", {"valid": 0.3, "split_seed": 0, "valid_identities": people})
-    second = Team()
+    second = ProcessGroup()
     second.rank = 1
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("TORCH_CPP_LOG_LEVEL", "ERROR")  # what the command would set stays set otherwise

@@ -10,8 +10,8 @@ import torch
 
 from reid_course.attention import SelfAttentionHeads
 from reid_course.backbone import resnet_backbone
-from reid_course.errors import ReidError
 from reid_course.data import ATTRIBUTES, NAMES, load_dataset
+from reid_course.errors import ReidError
 from reid_course.heads import ConvHeads, DenseHeads, EmbeddingHead
 from reid_course.metrics import attribute_accuracy, evaluate_embeddings, evaluate_retrieval, re_rank
 from reid_course.minimarket import make_minimarket
@@ -104,7 +104,7 @@ DOORS: dict[str, list[Wrong]] = {
         (lambda: EmbeddingHead(dim=0), "dim is 0; expected 1 or more"),
         (lambda: EmbeddingHead(-1), "width is -1; expected 1 or more"),
         (lambda: EmbeddingHead(identities=-1), "identities is -1; expected 0 or more"),
-        (lambda: EmbeddingHead().identify(torch.zeros(2, 256)), "this head knows no identities"),
+        (lambda: EmbeddingHead().classify_identity(torch.zeros(2, 256)), "this head knows no identities"),
     ],
     "SelfAttentionHeads": [
         (lambda: SelfAttentionHeads(v_width=256)(MAPS), "v has shape (2, 512); expected (n, 256)"),

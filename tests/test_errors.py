@@ -16,11 +16,11 @@ import torchvision
 from PIL import Image
 from support import failed, run
 
-from reid_course.cli import main as cli
 from reid_course.cli import doctor
-from reid_course.errors import ReidError
+from reid_course.cli import main as cli
 from reid_course.data import load_dataset
 from reid_course.distractors import hog_detector, rcnn_detector
+from reid_course.errors import ReidError
 from reid_course.minimarket import make_minimarket
 from reid_course.model import build_model, load_model, read_weights, save_model
 from reid_course.pages.report import report_run

@@ -1,4 +1,4 @@
-"""Images that are none, and folders full of faults: every fault is named, none runs on, no list hides one."""
+"""ImageStore that are none, and folders full of faults: every fault is named, none runs on, no list hides one."""
 
 import os
 import shutil
@@ -13,8 +13,8 @@ from PIL.PngImagePlugin import PngInfo
 from support import failed
 
 from reid_course.cli.main import main
-from reid_course.errors import ReidError
 from reid_course.data import load_dataset
+from reid_course.errors import ReidError
 from reid_course.images import find_faults, read_image
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs links, pipes and limits of POSIX systems")

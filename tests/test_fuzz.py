@@ -25,9 +25,9 @@ from safetensors.torch import save
 from scipy.io import savemat
 
 from reid_course.backbone import resnet_backbone
-from reid_course.data import ANNOTATION_COLUMNS, Dataset, NAMES, load_dataset, parse_name, survey
+from reid_course.cli.archive import extract_dataset, read_skip_list
+from reid_course.data import ANNOTATION_COLUMNS, NAMES, Dataset, load_dataset, parse_name, scan_dataset
 from reid_course.images import MAX_PIXELS, read_image
-from reid_course.cli.archive import read_skip_list, unpack
 from reid_course.minimarket import make_minimarket
 from reid_course.model import build_model, load_model
 from reid_course.retrieval import Gallery, parse_where
@@ -71,7 +71,7 @@ def test_file_names(course: Dataset, name: str, folder: str):
     except (OSError, UnicodeError):  # no name on this system
         return
     try:
-        _, faults = survey(course.root)
+        _, faults = scan_dataset(course.root)
         assert all(fault.path == str(file) for fault in faults)
         outcome(lambda: load_dataset(course.root), file)
         assert len(load_dataset(course.root, [f"{folder}/{file.name}"]).train) == len(course.train)
@@ -257,7 +257,7 @@ def test_archives(place: Path, data: st.DataObject):
     if data.draw(st.booleans()):
         file.write_bytes(data.draw(mangled(file.read_bytes())))
     before = set(place.iterdir())
-    if outcome(lambda: unpack(file, out), file):
+    if outcome(lambda: extract_dataset(file, out), file):
         assert all(path.resolve().is_relative_to(out.resolve()) for path in out.rglob("*"))
         shutil.rmtree(out)
     assert set(place.iterdir()) == before

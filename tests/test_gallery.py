@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reid_course.errors import ReidError
 from reid_course.data import ATTRIBUTES, NAMES
-from reid_course.retrieval import Gallery
 from reid_course.engine.stores import Disk
+from reid_course.errors import ReidError
+from reid_course.retrieval import Gallery
 
 posix = pytest.mark.skipif(os.name != "posix", reason="kill -9 is a thing of POSIX systems")
 KILLS, BATCH, WIDTH = 5, 7, 16

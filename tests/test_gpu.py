@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from reid_course.data import load_dataset
-from reid_course.images import Images, augment, erase, spoil
+from reid_course.images import ImageStore, erase, flip_and_shift
 from reid_course.learning import Config, State, run_epoch
 from reid_course.minimarket import make_minimarket
 from reid_course.model import load_model
@@ -31,7 +31,7 @@ def data(tmp_path_factory: pytest.TempPathFactory):
 SHORT: dict = {"epochs": 2, "p": 8, "k": 4, "size": (64, 32), "weights": None, "lr": 1e-3}
 
 
-@pytest.mark.parametrize("vary", (augment, erase, spoil))
+@pytest.mark.parametrize("vary", (flip_and_shift, erase, make_junk))
 def test_the_same_draws(vary):
     images = torch.randint(0, 256, (8, 64, 32, 3), dtype=torch.uint8)
     there, here = (vary(images.to(d), torch.Generator().manual_seed(3)).cpu() for d in (GPU, CPU))
@@ -76,7 +76,7 @@ def test_the_same_triplet_loss(margin, mining):
 def test_the_same_losses(data, options):
     "Of a network that stays as it is: when it learns, rounding grows from step to step."
     frame = data.train
-    images, logs = Images(frame.path, (64, 32)), []
+    images, logs = ImageStore(frame.path, (64, 32)), []
     for device in (CPU, GPU):
         state = State.new(
             Config(**SHORT | {"precision": "fp32", "lr": 0.0} | options), torch.device(device), frame
@@ -88,7 +88,7 @@ def test_the_same_losses(data, options):
 
 def test_bf16_learns_as_fp32(data):
     frame = data.train
-    images, logs = Images(frame.path, (64, 32)), []
+    images, logs = ImageStore(frame.path, (64, 32)), []
     for precision in ("fp32", "bf16"):
         state = State.new(Config(**SHORT | {"precision": precision}), torch.device(GPU), frame)
         logs.append(run_epoch(state, images, frame, 0))
@@ -110,7 +110,7 @@ def test_a_run_goes_on_and_answers_alike_on_both(data, tmp_path: Path):
     logs = [pd.read_csv(run / "log.csv") for run in (whole, parts)]
     assert logs[0].train_total.to_numpy() == pytest.approx(logs[1].train_total.to_numpy(), rel=0.05)
 
-    model, images = load_model(whole), Images(data.train.path[:64], (64, 32))
+    model, images = load_model(whole), ImageStore(data.train.path[:64], (64, 32))
     model.precision = "fp32"
     here, there = model.predict(images), model.to(GPU).predict(images)
     for name, probabilities in here[0].items():
@@ -120,7 +120,7 @@ def test_a_run_goes_on_and_answers_alike_on_both(data, tmp_path: Path):
 
 def test_files_and_memory_give_the_same_batches(data):
     device, paths = torch.device(GPU), list(data.train.path[:32])
-    kept, read = (Images(paths, (64, 32), cache=cache).on(device) for cache in (True, False))
+    kept, read = (ImageStore(paths, (64, 32), cache=cache).on(device) for cache in (True, False))
     assert torch.equal(kept([3, 1, 2]), read([3, 1, 2])) and kept([0]).is_cuda and read([0]).is_cuda
 
 

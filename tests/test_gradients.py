@@ -32,7 +32,7 @@ VARIANTS = {
 
 
 def batch(config: Config, people: pd.DataFrame) -> tuple[Tensor, ...]:
-    "Images of noise with labels; some are unknown, and nobody's hat is known at all."
+    "ImageStore of noise with labels; some are unknown, and nobody's hat is known at all."
     chance = torch.Generator().manual_seed(1)
     m = config.p * config.k
     n = m + round(config.junk * m) + (config.junk > 0)  # no whole multiple of the processes

@@ -17,13 +17,13 @@ from safetensors.torch import save_file
 from scipy.io import loadmat, savemat
 from support import ROOT
 
-from reid_course.cli import archive as intake
-from reid_course.engine import matfile
 from reid_course.backbone import resnet_backbone
-from reid_course.errors import ReidError
+from reid_course.cli import archive as intake
 from reid_course.data import ANNOTATION_COLUMNS, load_dataset
-from reid_course.images import read_image
+from reid_course.engine import matfile
 from reid_course.engine.matfile import read_mat
+from reid_course.errors import ReidError
+from reid_course.images import read_image
 from reid_course.minimarket import make_minimarket
 from reid_course.model import build_model, load_model, read_weights, save_model
 from reid_course.retrieval import Gallery
@@ -121,7 +121,7 @@ def test_crafted_pickles_run_nothing(tmp_path: Path, course: Path):
         ".jpg": read_image,
         ".mat": lambda path: load_dataset(shutil.copy(path, official / "market_attribute.mat").parent),
         ".csv": lambda path: load_dataset(shutil.copy(path, course / "annotations_train.csv").parent),
-        ".zip": lambda path: intake.unpack(path, tmp_path / "out"),
+        ".zip": lambda path: intake.extract_dataset(path, tmp_path / "out"),
     }
     for suffix, read in readers.items():
         path = file.with_suffix(suffix)

@@ -14,8 +14,8 @@ from lessons import MARK, is_fresh, lasting, mark, opened, opening
 from students import make_students
 from support import NOTEBOOKS, ROOT, run
 
-from reid_course.engine.display import PALETTE
 from reid_course.course.exercises import CHECKS
+from reid_course.engine.display import PALETTE
 
 LESSONS = [path for path in NOTEBOOKS if path.stem != "index"]
 EXPORTS = [path for path in LESSONS if "default_exp" in path.read_text(encoding="utf-8")]

@@ -10,7 +10,7 @@ import pytest
 
 from reid_course.data import load_dataset
 from reid_course.deploy.onnx import disagreement
-from reid_course.images import Images, check_dataset
+from reid_course.images import ImageStore, check_dataset
 from reid_course.model import load_model
 from reid_course.split import most_frequent_class_accuracy, split_identities
 
@@ -52,7 +52,7 @@ def test_every_command_runs_to_its_end(tmp_path: Path):
     image = load_dataset(ROOT).query.path[0]
     assert "gender" in call("predict", run, image)
     assert "distance" in call("search", run, "--data", ROOT, "--query", image, "--where", "hat=no")
-    photographs = Images(load_dataset(ROOT).query.path[:64], (128, 64))[:]
+    photographs = ImageStore(load_dataset(ROOT).query.path[:64], (128, 64))[:]
     call("export", run, tmp_path / "model.onnx")
     network = load_model(run)
     network.precision = "fp32"  # as the file is

@@ -8,9 +8,16 @@ import pytest
 import torch
 
 from reid_course import metrics
-from reid_course.errors import ReidError
 from reid_course.data import ATTRIBUTES, NAMES
-from reid_course.metrics import attribute_accuracy, average_precision, balanced_accuracy, evaluate_embeddings, evaluate_retrieval, macro_f1
+from reid_course.errors import ReidError
+from reid_course.metrics import (
+    attribute_accuracy,
+    average_precision,
+    balanced_accuracy,
+    evaluate_embeddings,
+    evaluate_retrieval,
+    macro_f1,
+)
 
 
 def hits(distances, pid, gallery_pids, cam, gallery_cams, left_out):
@@ -103,7 +110,7 @@ def test_retrieval_is_what_the_definition_says(first, kind):
 
 @pytest.mark.parametrize("held", [2**24, 300])  # distances in a tile: one tile, and many
 def test_embeddings_give_the_same(held, monkeypatch):
-    small = functools.partial(metrics._Counter, held=held)
+    small = functools.partial(metrics._Counter, max_elements=held)
     monkeypatch.setattr(metrics, "_Counter", lambda gallery, protocol, held: small(gallery, protocol))
     for seed in range(200):
         case, query, gallery = random_case(seed)

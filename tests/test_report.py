@@ -12,16 +12,16 @@ from browser import MISSING, WIDTHS, chromium, find_chromium, opened
 from matplotlib import pyplot
 from PIL import Image
 
-from reid_course.engine.files import write_json
 from reid_course.data import ATTRIBUTES, NAMES, load_dataset
-from reid_course.pages.explorer import gather
+from reid_course.engine.files import write_json
 from reid_course.metrics import evaluate_embeddings
 from reid_course.minimarket import make_minimarket
 from reid_course.model import build_model, load_model, save_model
+from reid_course.pages.explorer import gather
 from reid_course.pages.report import held_out, report_comparison, report_run, write_page
+from reid_course.results import RETRIEVAL, record
 from reid_course.retrieval import Gallery, figure_ranked_lists
 from reid_course.split import split_identities
-from reid_course.results import RETRIEVAL, record
 from reid_course.training import train
 
 EVIL = "<img src=x onerror=window.hacked=1>"

@@ -7,7 +7,7 @@ import zipfile
 import pandas as pd
 from support import ROOT
 
-from reid_course.data import Dataset, NAMES
+from reid_course.data import NAMES, Dataset
 from reid_course.submission import validate_submission
 
 RESULTS = ROOT / "results"

@@ -10,7 +10,7 @@ from support import ROOT, run
 from torch.utils.data import DataLoader
 
 from reid_course.data import load_dataset
-from reid_course.images import Images
+from reid_course.images import ImageStore
 from reid_course.minimarket import make_minimarket
 from reid_course.model import build_model, read_weights
 from reid_course.sampling import PKBatchSampler
@@ -31,7 +31,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("cache", [True, False])
 def test_workers_of_a_loader_read_the_same_images(people: Path, cache: bool):
     frame = load_dataset(people).train
-    images = Images(frame.path, (32, 16), cache)
+    images = ImageStore(frame.path, (32, 16), cache)
     sampler = PKBatchSampler(frame.pid, 4, 2)
     loader = DataLoader(
         images, batch_size=None, sampler=sampler, num_workers=2, multiprocessing_context=SPAWN
@@ -41,7 +41,7 @@ def test_workers_of_a_loader_read_the_same_images(people: Path, cache: bool):
     assert all(np.array_equal(batch, images[rows]) for batch, rows in zip(batches, sampler, strict=True))
 
 
-def points(images: Images) -> np.ndarray:
+def points(images: ImageStore) -> np.ndarray:
     "Embeddings of an untrained network, the same in every process."
     import torch
 
@@ -53,7 +53,7 @@ def points(images: Images) -> np.ndarray:
 
 
 def test_a_spawned_process_trains_and_predicts_as_this_one(people: Path, tmp_path: Path):
-    images = Images(load_dataset(people).train.path, (32, 16))
+    images = ImageStore(load_dataset(people).train.path, (32, 16))
     with SPAWN.Pool(1) as pool:
         there = pool.apply(points, (images,))
         done = pool.apply(train, (people, tmp_path / "there"), SETTINGS)

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reid_course.errors import ReidError
-from reid_course.data import ANNOTATION_COLUMNS, ATTRIBUTES, Dataset, NAMES, load_dataset
+from reid_course.data import ANNOTATION_COLUMNS, ATTRIBUTES, NAMES, Dataset, load_dataset
 from reid_course.distractors import junk_score
-from reid_course.images import Images
+from reid_course.errors import ReidError
+from reid_course.images import ImageStore
 from reid_course.minimarket import make_minimarket
-from reid_course.submission import own_copies, validate_submission, write_submission
+from reid_course.submission import duplicate_positions, validate_submission, write_submission
 
 TABLE, LISTS = "classification_test.csv", "reid_test.txt"
 
@@ -60,8 +60,8 @@ def cells(number: int, name: str, classes: int) -> dict[str, int]:
 
 @pytest.mark.parametrize("top, quantile", [(3, None), (200, None), (200, 0.5)])
 def test_files_are_what_the_rules_say(exam, tmp_path, top, quantile):
-    logits, gallery = Network().logits(Images(exam.gallery.path, Network.size))
-    _, queries = Network().logits(Images(exam.query.path, Network.size))
+    logits, gallery = Network().logits(ImageStore(exam.gallery.path, Network.size))
+    _, queries = Network().logits(ImageStore(exam.query.path, Network.size))
     scores = junk_score(logits)
     how = {} if quantile is None else {"limit": np.quantile(scores, quantile, method="lower")}
     assert write_submission(Network(), exam, tmp_path / "out", top, **how) == tmp_path / "out"
@@ -119,7 +119,7 @@ def test_refusals(exam, tmp_path):
 def test_copies_are_found_by_their_bytes(tmp_path):
     for name, text in {"a": "one", "b": "two", "c": "one ", "d": "two", "e": "three"}.items():
         (tmp_path / name).write_text(text)
-    found = own_copies([tmp_path / n for n in "aed"], [str(tmp_path / n) for n in "cba"])
+    found = duplicate_positions([tmp_path / n for n in "aed"], [str(tmp_path / n) for n in "cba"])
     assert found.tolist() == [2, -1, 1] and found.dtype == np.int64
 
 

@@ -10,13 +10,12 @@ import torch
 from torch import Tensor
 from torchvision.models import ResNet18_Weights, resnet18
 
-from reid_course import images
-from reid_course import training
+from reid_course import images, training
 from reid_course.backbone import resnet_backbone
+from reid_course.data import load_dataset
 from reid_course.engine.files import read_json
 from reid_course.errors import ReidError
-from reid_course.data import load_dataset
-from reid_course.images import Images
+from reid_course.images import ImageStore
 from reid_course.learning import Config, State, run_epoch
 from reid_course.model import build_model
 from reid_course.training import retrieval_scores, train, valid_losses
@@ -61,7 +60,7 @@ def first_batch(root: Path, erase: float) -> Tensor:
         return torch.zeros(3)
 
     state.step = step
-    run_epoch(state, Images(frame.path, (32, 16)), frame, 0)
+    run_epoch(state, ImageStore(frame.path, (32, 16)), frame, 0)
     return seen[0]
 
 

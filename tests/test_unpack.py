@@ -107,7 +107,7 @@ def test_the_second_name_of_an_entry_is_judged_too(
     archive = packed(tmp_path / "bad.zip", drawn, (info, b"harm"))
     monkeypatch.setattr(zipfile.ZipFile, "infolist", renamed)
     with pytest.raises(ReidError, match=rf"bad\.zip: '{second}' is a"):
-        intake.unpack(archive, tmp_path / "out")
+        intake.extract_dataset(archive, tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["bad.zip"]
 
 
@@ -117,13 +117,13 @@ def test_limits_of_an_archive(drawn: Path, tmp_path: Path, monkeypatch: pytest.M
         with monkeypatch.context() as patch:
             patch.setattr(intake, name, 3)
             with pytest.raises(ReidError, match=said):
-                intake.unpack(archive, tmp_path / "out")
+                intake.extract_dataset(archive, tmp_path / "out")
     lying = bytearray(packed(tmp_path / "lie.zip", drawn, ("x.txt", bytes(100_000))).read_bytes())
     end = lying.rindex(b"PK\x01\x02")  # the last entry of the list: it says ten bytes now
     lying[end + 24 : end + 28] = (10).to_bytes(4, "little")
     (tmp_path / "lie.zip").write_bytes(lying)
     with pytest.raises(ReidError, match=r"lie\.zip: cannot be unpacked"):
-        intake.unpack(tmp_path / "lie.zip", tmp_path / "out")
+        intake.extract_dataset(tmp_path / "lie.zip", tmp_path / "out")
     assert not (tmp_path / "out").exists() and not list(tmp_path.glob(".*"))
 
 

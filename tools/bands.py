@@ -47,8 +47,8 @@ def write(
     path: Path,
 ) -> None:
     "Put a lesson's bands into the file, which holds those of the others."
-    from reid_course.engine.files import write_json
     from reid_course.course.exercises import band
+    from reid_course.engine.files import write_json
 
     rows = measured(path)
     bands = {name: band([row[name] for row in rows]) for name in rows[0]}

@@ -20,8 +20,8 @@ from lessons import NOTEBOOKS, ROOT, is_fresh, opening
 from nbdev.config import get_config
 from site_files import SITE, finish_site
 
-from reid_course.data import ATTRIBUTES
 from reid_course.course.experiments import THREE_MODELS
+from reid_course.data import ATTRIBUTES
 
 PAGES = ROOT / "_proc"
 OTHER_SENSE = {  # where a word of the glossary means something else
@@ -224,7 +224,7 @@ def readable(
     "Names as the source has them, a parameter a line where a line would be too long, and no word lost as a tag."
     text = re.sub(r"_Buffer\b.*?_NestedSequence\[complex [^\]]*\]", "ArrayLike", text)
     named = {repr(ATTRIBUTES): "ATTRIBUTES", repr(THREE_MODELS): "THREE_MODELS"}
-    for default, name in ({"<reid_course.engine.processes.Team object>": "ALONE"} | named).items():
+    for default, name in ({"<reid_course.engine.processes.ProcessGroup object>": "ALONE"} | named).items():
         text = text.replace(default, name)
     text = re.sub(
         r"^(\|.*)$", lambda row: re.sub(r"(?<![`\w])(\w+)<(\w+)>", r"\1&lt;\2&gt;", row[1]), text, flags=re.M

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..engine.display import one_line
+from ..engine.display import escape_line
 from ..errors import ReidError
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 # %% ../../nbs/workshop/commands.ipynb #3e90db9b
 def demo(args: argparse.Namespace) -> None:
     "The main job on the embedded data."
-    from reid_course.data import load_dataset
     from reid_course.course.experiments import DEMO, DEMO_IDENTITIES, THREE_MODELS, compare
+    from reid_course.data import load_dataset
     from reid_course.minimarket import make_minimarket
     from reid_course.pages.report import report_comparison
     from reid_course.results import record
@@ -48,7 +48,7 @@ def reproduce_report(args: argparse.Namespace) -> None:
     "The report's tables and ablations on a data set, several seeds each."
     from reid_course.course.experiments import THREE_MODELS, planned, reproduce
     from reid_course.pages.report import report_comparison
-    from reid_course.results import beside_report, overview, steadiness
+    from reid_course.results import beside_report, overview, stability
 
     out, settings, plan = Path(args.out), _given(args), planned(args.seeds, args.ablations)
     kept, data = Path(args.records or out / "records"), _data(args)
@@ -60,7 +60,7 @@ def reproduce_report(args: argparse.Namespace) -> None:
     more = {
         "Beside the report's own numbers (ImageNet weights, another split), %": beside_report(models),
         "One change at a time, %": overview(records).set_index("method"),
-        "Which epoch, and how steady the last ten": steadiness(records).set_index("method"),
+        "Which epoch, and how steady the last ten": stability(records).set_index("method"),
     }
     runs = {name: out / name for name in plan}
     _show(out, report_comparison(out, data, runs, models, nothing, facts, more))
@@ -130,7 +130,7 @@ OPTIONS: dict[str, tuple[Callable[[str], object] | tuple[str, ...], str]] = {
     "weights": (str, "imagenet, none (from scratch), or a file (default: imagenet)"),
     "tasks": (("both", "attributes", "reid"), "both, or one alone (default: both)"),
     "strides": (("reid", "imagenet"), "of the first two layers; imagenet: stock (default: reid)"),
-    "stock_epochs": (int, "so many epochs first at stock strides (default: 0)"),
+    "stock_stride_epochs": (int, "so many epochs first at stock strides (default: 0)"),
     "epochs": (int, "passes over the images (default: 50)"),
     "p": (int, "identities a batch (default: 16)"),
     "k": (int, "images of each identity (default: 4)"),
@@ -143,15 +143,18 @@ OPTIONS: dict[str, tuple[Callable[[str], object] | tuple[str, ...], str]] = {
     "valid": (float, "share of the identities held out (default: 0.3)"),
     "split_seed": (int, "which identities are held out (default: 0)"),
     "patience": (int, "end when nothing got better for so many epochs; 0: never (default: 0)"),
-    "watch": (("merit", "accuracy", "mAP", "valid_total"), "what has to get better (default: merit)"),
+    "watch": (
+        ("selection_score", "accuracy", "mAP", "valid_total"),
+        "what has to get better (default: selection_score)",
+    ),
 }
 "Options of `train` that the command line offers: type or choices, and what they mean."
 
 
 def _data(args: argparse.Namespace) -> "Dataset":
     "The data set, without the files of a skip list."
-    from reid_course.data import load_dataset
     from reid_course.cli.archive import read_skip_list
+    from reid_course.data import load_dataset
 
     file = vars(args).get("skip_list")
     return load_dataset(args.data, read_skip_list(file) if file else ())
@@ -166,12 +169,12 @@ def data_make(args: argparse.Namespace) -> None:
 
 def data_check(args: argparse.Namespace) -> None:
     "Read every image of a data set, count, and list every fault."
-    from reid_course.images import count_dataset, find_faults
     from reid_course.cli.archive import write_skip_list
+    from reid_course.images import count_dataset, find_faults
 
     data, faults = find_faults(args.dir)
     for fault in faults:
-        print(one_line(f"{fault.kind}: {fault.message}"))
+        print(escape_line(f"{fault.kind}: {fault.message}"))
     print(count_dataset(data, faults).to_string())
     if args.write_skip_list:
         n = write_skip_list(args.write_skip_list, args.dir, faults)
@@ -184,20 +187,20 @@ def data_check(args: argparse.Namespace) -> None:
 
 def data_unpack(args: argparse.Namespace) -> None:
     "Unpack a data set from a zip file, whole or not at all."
-    from reid_course.data import survey
+    from reid_course.cli.archive import extract_dataset
+    from reid_course.data import scan_dataset
     from reid_course.images import count_dataset
-    from reid_course.cli.archive import unpack
 
-    out = unpack(args.zip, args.dir)
-    print(count_dataset(*survey(out)).to_string())
+    out = extract_dataset(args.zip, args.dir)
+    print(count_dataset(*scan_dataset(out)).to_string())
     print(f"{out}: unpacked; reid-course data check {out} reads every image")
 
 
 def doctor(args: argparse.Namespace) -> None:
     "Look for what is wrong with this installation, and say what to do."
-    from reid_course.cli.doctor import examine, show
+    from reid_course.cli.doctor import diagnose, show
 
-    findings = examine()
+    findings = diagnose()
     print(show(findings))
     wrong = [finding.what for finding in findings if finding.state == "wrong"]
     if wrong:
@@ -206,10 +209,10 @@ def doctor(args: argparse.Namespace) -> None:
 # %% ../../nbs/workshop/commands.ipynb #83787af8
 def train_run(args: argparse.Namespace) -> None:
     "Train a network and write its report."
-    from reid_course.engine.processes import launched
     from reid_course.course.experiments import tell_epoch
-    from reid_course.recipes import recipe
+    from reid_course.engine.processes import launched
     from reid_course.pages.report import report_run
+    from reid_course.recipes import recipe
     from reid_course.training import train
 
     if args.resume and not Path(args.out).exists():  # killed before it made the folder
@@ -227,7 +230,7 @@ def evaluate(args: argparse.Namespace) -> None:
     import pandas as pd
 
     from reid_course.engine.processes import launched
-    from reid_course.images import Images
+    from reid_course.images import ImageStore
     from reid_course.model import load_model
     from reid_course.pages.report import held_out
     from reid_course.training import score, score_gallery
@@ -237,7 +240,7 @@ def evaluate(args: argparse.Namespace) -> None:
     held = held_out(args.run, data)
     if len(held) <= 0:
         raise ReidError(f"{args.run} held nobody out; expected a run with --valid above 0")
-    scores = pd.Series(score(model, Images(held.path, model.size, cache=False), held, team), dtype=float)
+    scores = pd.Series(score(model, ImageStore(held.path, model.size, cache=False), held, team), dtype=float)
     found = score_gallery(model, data, team) if data.layout == "official" else None
     if team.rank > 0:
         return
@@ -276,7 +279,7 @@ def search(args: argparse.Namespace) -> None:
 
     from reid_course.data import ATTRIBUTES
     from reid_course.distractors import junk_score
-    from reid_course.images import Images
+    from reid_course.images import ImageStore
     from reid_course.model import load_model
     from reid_course.pages.report import held_out, save_figure
     from reid_course.retrieval import Gallery, figure_ranked_lists, parse_where
@@ -287,7 +290,7 @@ def search(args: argparse.Namespace) -> None:
     data = _data(args)
     table = data.gallery if len(data.gallery) else held_out(args.run, data)
     model = load_model(args.run)
-    logits, embeddings = model.logits(Images(table.path, model.size, cache=False))
+    logits, embeddings = model.logits(ImageStore(table.path, model.size, cache=False))
     listed = np.ones(len(table), bool)
     if args.drop_junk:
         listed = junk_score(logits) <= _junk_limit(model, args)
@@ -307,7 +310,7 @@ def search(args: argparse.Namespace) -> None:
 def _junk_limit(model: "ReidModel", args: argparse.Namespace) -> float:
     "The junk score that 99 % of the run's held-out people stay below; infinite unless junk is to be dropped."
     from reid_course.distractors import junk_score, limit
-    from reid_course.images import Images
+    from reid_course.images import ImageStore
     from reid_course.pages.report import held_out
 
     if not args.drop_junk:
@@ -315,7 +318,7 @@ def _junk_limit(model: "ReidModel", args: argparse.Namespace) -> float:
     held = held_out(args.run, _data(args))
     if len(held) <= 0:
         raise ReidError(f"{args.run} held nobody out to set a limit; expected a run with --valid above 0")
-    return limit(junk_score(model.logits(Images(held.path, model.size, cache=False))[0]))
+    return limit(junk_score(model.logits(ImageStore(held.path, model.size, cache=False))[0]))
 
 
 def submit(args: argparse.Namespace) -> None:
@@ -328,7 +331,9 @@ def submit(args: argparse.Namespace) -> None:
     for folder, table in (("test", data.gallery), ("queries", data.query)) if data.layout == "course" else ():
         whole = len(table) == len(list_images(data.root / folder))
         if not whole:
-            raise ReidError(f"{args.data}/{folder}: an image is left out; a submission answers for all: mend it")
+            raise ReidError(
+                f"{args.data}/{folder}: an image is left out; a submission answers for all: mend it"
+            )
     out = write_submission(model, data, args.out, limit=_junk_limit(model, args))
     for warning in validate_submission(out, data):
         print(f"warning: {warning}")

@@ -13,8 +13,22 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from .commands import OPTIONS, data_check, data_make, data_unpack, demo, doctor, evaluate, export, predict, reproduce_report, search, submit, train_run
-from ..engine.display import one_line
+from reid_course.cli.commands import (
+    OPTIONS,
+    data_check,
+    data_make,
+    data_unpack,
+    demo,
+    doctor,
+    evaluate,
+    export,
+    predict,
+    reproduce_report,
+    search,
+    submit,
+    train_run,
+)
+from ..engine.display import escape_line
 from ..errors import ReidError
 
 # %% ../../nbs/workshop/command.ipynb #928784a6
@@ -184,7 +198,9 @@ def _one_of_several(command: Callable) -> None:
     if os.environ.get("WORLD_SIZE", "1") != "1":
         shared = command in (train_run, evaluate)
         if not shared:
-            raise ReidError("several processes were started; expected train or evaluate, the rest runs in one")
+            raise ReidError(
+                "several processes were started; expected train or evaluate, the rest runs in one"
+            )
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # it remarks on what is meant so
 
 
@@ -208,7 +224,7 @@ def _remedy(error: Exception) -> str:
 
 
 def _fail(message: str) -> int:
-    print(f"reid-course: {one_line(message)}", file=sys.stderr)
+    print(f"reid-course: {escape_line(message)}", file=sys.stderr)
     return 1
 
 # %% ../../nbs/workshop/command.ipynb #6f470b30

@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..data import NAMES, Dataset, load_dataset
 from ..engine.devices import pick_device
 from ..engine.files import read_json, write_json
 from ..errors import ReidError
-from ..data import Dataset, NAMES, load_dataset
-from ..images import Images
+from ..images import ImageStore
 from ..learning import Config, State
 from ..model import MODELS
-from ..split import split_identities
 from ..results import RETRIEVAL, record
+from ..split import split_identities
 from ..training import retrieval_scores, score, train
 
 # %% ../../nbs/workshop/experiments.ipynb #fafb1635
@@ -49,7 +49,7 @@ def baselines(
 ) -> dict[str, dict[str, float]]:  # scores by name: "colour histogram", "untrained network"
     "Scores of two methods that have learned nothing, on the held-out people."
     _, held = split_identities(load_dataset(data).train, config.valid, config.split_seed)
-    images = Images(held.path, config.size)
+    images = ImageStore(held.path, config.size)
     untrained = score(config.network().to(pick_device()), images, held)
     return {
         "colour histogram": retrieval_scores(colour_histogram(images[:]), held),
@@ -60,7 +60,7 @@ def baselines(
 DEMO_IDENTITIES = 180
 DEMO: dict[str, Any] = {
     **{"epochs": 5, "p": 32, "k": 2, "size": (64, 32), "weights": None, "weight_decay": 0.0},
-    **{"lr": 2e-3, "schedule": "cosine", "warmup": 1.0, "s_speed": 20.0, "split_seed": 14},
+    **{"lr": 2e-3, "schedule": "cosine", "warmup": 1.0, "weighting_lr_mult": 20.0, "split_seed": 14},
 }
 "What `reid-course demo` trains with."
 
@@ -118,7 +118,7 @@ def estimate_seconds(
 ) -> float:  # seconds of the whole run on this machine
     "How long a training will take, from a few steps of it on blank images."
     state = State.new(config, pick_device())
-    n, stock = config.p * config.k, min(config.stock_epochs, config.epochs)
+    n, stock = config.p * config.k, min(config.stock_stride_epochs, config.epochs)
     seconds = 0.0
     for first, epochs in ((0, stock), (stock, config.epochs - stock)):
         state.set_epoch(first)

@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..engine.files import whole_file
-from ..errors import ReidError
 from ..data import ATTRIBUTES
-from ..images import Images, to_input
+from ..engine.files import atomic_write
+from ..errors import ReidError
+from ..images import ImageStore, to_input
 from ..model import JUNK, ReidModel
 
 # %% ../../nbs/workshop/export.ipynb #80d3ea94
@@ -62,7 +62,7 @@ def export_onnx(
     path, portable = Path(path), Portable(copy.deepcopy(model).cpu().eval())
     portable.model.precision = "fp32"
     example = torch.randint(0, 256, (2, *model.size, 3), dtype=torch.uint8)
-    with whole_file(path) as part, warnings.catch_warnings():
+    with atomic_write(path) as part, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about its own deprecations
         torch.onnx.export(
             portable,
@@ -81,7 +81,7 @@ def export_onnx(
 def disagreement(
     model: ReidModel,  # what was exported
     path: str | Path,  # an ONNX file
-    images: Images | np.ndarray,  # (n, height, width, 3), uint8
+    images: ImageStore | np.ndarray,  # (n, height, width, 3), uint8
 ) -> float:  # largest difference of any probability or coordinate, embeddings scaled to length 1
     "How far a file's answers lie from the network's own."
     import onnxruntime

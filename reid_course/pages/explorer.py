@@ -19,9 +19,9 @@ import torch
 from numpy.typing import ArrayLike
 
 from ..attention import SelfAttentionHeads
-from ..errors import ReidError
 from ..data import ATTRIBUTES, NAMES, attribute_targets
-from ..images import Images, read_image, to_input
+from ..errors import ReidError
+from ..images import ImageStore, read_image, to_input
 from ..metrics import evaluate_embeddings
 from ..model import ReidModel, autocast
 from ..retrieval import Gallery, figure_ranked_lists, figure_sorted_distances
@@ -114,7 +114,7 @@ def confusion(
 @torch.inference_mode()
 def listening(
     model: ReidModel,  # any of the three
-    images: Images,  # to take the mean over
+    images: ImageStore,  # to take the mean over
     batch: int = 128,  # images at once
 ) -> np.ndarray | None:  # (heads, 12, 13): rows listen, columns are heard; None: no attention
     "The attention of an SA network, averaged over pictures."
@@ -138,7 +138,9 @@ def gather(
     table = next(iter(galleries.values())).table
     same = all(gallery.table.path.equals(table.path) for gallery in galleries.values())
     if not same:
-        raise ReidError("the networks have seen other pictures; expected galleries of the same held-out people")
+        raise ReidError(
+            "the networks have seen other pictures; expected galleries of the same held-out people"
+        )
     rows = shown_rows(table.pid, most)
     shown = table.iloc[rows]
     cameras = [None if pd.isna(camera) else int(camera) for camera in shown.camid]

@@ -19,16 +19,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..data import NAMES, Dataset, load_dataset
 from ..engine.display import PALETTE
-from ..engine.files import read_json, whole_file
+from ..engine.files import atomic_write, read_json
 from ..errors import ReidError
-from ..data import Dataset, NAMES, load_dataset
-from .explorer import figure_distances, figure_queries, gather, listening, telling_queries
-from ..images import Images
+from ..images import ImageStore
 from ..model import MODELS, load_model
+from .explorer import figure_distances, figure_queries, gather, listening, telling_queries
+from ..results import figure_attributes, figure_curves, read_log, table1, table2
 from ..retrieval import Gallery
 from ..split import split_identities
-from ..results import figure_attributes, figure_curves, read_log, table1, table2
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -75,7 +75,7 @@ def write_page(
             **{"palette": PALETTE, "dark": dark, "data": data, "scripts": scripts, "locks": locks},
         )
     )
-    with whole_file(path) as part:
+    with atomic_write(path) as part:
         part.write_text(text, encoding="utf-8")
     return Path(path)
 
@@ -95,7 +95,7 @@ def save_figure(
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=150)
     plt.close(figure)
-    with whole_file(path) as part:
+    with atomic_write(path) as part:
         part.write_bytes(picture.getvalue())
     return Path(path)
 
@@ -196,7 +196,9 @@ def held_out(
     _, held = split_identities(data.train, config["valid"], config["split_seed"])
     same = sorted(held.pid.unique().tolist()) == sorted(config["valid_identities"])
     if not same:
-        raise ReidError(f"{data.root} does not hold the people that {run} was judged on; expected the data set it was trained on")
+        raise ReidError(
+            f"{data.root} does not hold the people that {run} was judged on; expected the data set it was trained on"
+        )
     return held
 
 # %% ../../nbs/workshop/report.ipynb #b4611ddf
@@ -217,7 +219,9 @@ def report_run(
     curves = ["accuracy", "mAP", "valid_total"] if config["valid"] != 0 else []
     missing = [name for name in ("epoch", *curves) if name not in log]
     if missing:
-        raise ReidError(f"{run / 'log.csv'} has no column {missing[0]!r}; expected that of a run: resume it, which writes it anew")
+        raise ReidError(
+            f"{run / 'log.csv'} has no column {missing[0]!r}; expected that of a run: resume it, which writes it anew"
+        )
     facts = {"best epoch": f"{metrics['best_epoch']} of {config['epochs']}"}
     facts |= {"tasks": config["tasks"], "weights": config["weights"] or "from scratch"}
     facts |= {name: config[name] for name in _SHOWN}
@@ -272,7 +276,7 @@ def _galleries(runs: Mapping[str, Path], data: Dataset) -> tuple[dict[str, Galle
         held, model = held_out(run, data), load_model(run)
         galleries[title] = Gallery(model=model)
         galleries[title].add_images(held)
-        listened = listening(model, Images(held.path, model.size, cache=False))
+        listened = listening(model, ImageStore(held.path, model.size, cache=False))
         weights = weights if listened is None else listened
     return galleries, weights
 
@@ -298,7 +302,7 @@ def report_comparison(
     out = Path(out)
     first, second = table1(records), table2(records, learned_nothing)
     for name, table in (("table1", first), ("table2", second)):
-        with whole_file(out / f"{name}.csv") as part:
+        with atomic_write(out / f"{name}.csv") as part:
             table.to_csv(part)
     logs = {MODELS[r["config"]["model"]]: pd.DataFrame(r["log"], dtype=float) for r in records}
     save_figure(figure_attributes(first), out / "figures" / "attributes.png")
