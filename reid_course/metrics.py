@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from .accuracy import attribute_accuracy, balanced_accuracy, macro_f1
 from .engine.arrays import embedding_pair, to_int64, to_numpy
 from .engine.distances import BlockDistances, first_occurrence, re_rank
-from .engine.processes import ALONE, ProcessGroup
+from .engine.group import ALONE, ProcessGroup
 from .errors import ReidError
 
 _all_ = ["attribute_accuracy", "balanced_accuracy", "macro_f1", "re_rank"]  # all metrics are found here
