@@ -6,9 +6,11 @@
 __all__ = ['STRIDES', 'GeM', 'Backbone', 'resnet_backbone']
 
 # %% ../nbs/04_backbone.ipynb #823a964a
+from os import PathLike
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision.models import ResNet, get_weight, resnet18, resnet34, resnet50, resnet101, resnet152
 
@@ -97,11 +99,11 @@ def _imagenet_weights(depth: int) -> dict[str, Tensor]:
 def _weights_from_file(path: Path) -> dict[str, Tensor]:
     "Weights of a file in torchvision's format (.pth) or as safetensors. Never unpickles."
     if not path.is_file():
-        raise ReidError(f"{path}: no such weights file; expected a .pth or .safetensors file, or 'imagenet'")
+        raise ReidError(
+            f"{path}: no such weights file; expected a .pth or .safetensors file, a run, or 'imagenet'"
+        )
     try:
         if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
         return dict(state.items())  # a table of tensors, whatever kind
@@ -119,31 +121,42 @@ STRIDES = {"reid": ((2, 1), (1, 1)), "imagenet": ((2, 2), (2, 2))}
 def resnet_backbone(
     depth: int = 18,  # 18, 34, 50, 101 or 152
     strides: str = "reid",  # "reid" (the report's) or "imagenet" (stock)
-    weights: str | Path | None = None,  # None (random), "imagenet", or a file of torchvision's ResNet weights
+    weights: str | PathLike[str] | None = None,  # None (random), "imagenet", torchvision's file, or a run
     pooling: str = "avg",  # "avg" or "gem"
 ) -> Backbone:
     "A ResNet backbone with changed strides (the report, section 3). `ReidError` if the weights cannot be had."
     if depth not in _RESNETS:
         raise ReidError(f"depth {depth} is unknown; expected one of {', '.join(map(str, _RESNETS))}")
-    resnet = _RESNETS[depth]()
-    if weights is not None:
-        state = _imagenet_weights(depth) if weights == "imagenet" else _weights_from_file(Path(weights))
-        own = resnet.state_dict()
-        wrong = [
-            key for key in own if not key.startswith("fc.") and _shape(state, key) != tuple(own[key].shape)
-        ]
-        if wrong:
-            raise ReidError(
-                f"{weights}: {wrong[:1]} is missing or of another shape; expected ResNet-{depth} weights"
-            )
-        resnet.load_state_dict(
-            {key: state[key] for key in own if key in state and not key.startswith("fc.")}, strict=False
-        )
-    backbone = Backbone(resnet, pooling)
+    backbone = Backbone(_RESNETS[depth](), pooling)
     backbone.set_strides(strides)
+    if weights is not None:
+        _fill(backbone, _read_weights(weights, depth), str(weights), depth)
     return backbone
 
 
-def _shape(state: dict[str, Tensor], key: str) -> tuple[int, ...] | None:
-    "Shape of a tensor in `state`; None if there is none."
-    return tuple(state[key].shape) if isinstance(state.get(key), Tensor) else None
+def _read_weights(weights: str | PathLike[str], depth: int) -> dict[str, Tensor]:
+    "Weights under torchvision's names: ImageNet's, those of a file, or the backbone's in a run."
+    if weights == "imagenet":
+        return _imagenet_weights(depth)
+    path = Path(weights)
+    state = _weights_from_file(path / "best.safetensors" if path.is_dir() else path)
+    of_a_run = {
+        name.removeprefix("backbone."): tensor
+        for name, tensor in state.items()
+        if name.startswith("backbone.")
+    }
+    return of_a_run or state
+
+
+def _fill(backbone: Backbone, state: dict[str, Tensor], source: str, depth: int) -> None:
+    "Load a backbone's weights. `ReidError` if one of them is missing or of another shape."
+    found = {name: tensor for name, tensor in state.items() if isinstance(tensor, Tensor)}
+    own = backbone.state_dict()
+    if "pool.p" not in found:  # torchvision's files know no GeM: its exponent stays where it starts
+        own.pop("pool.p", None)
+    wrong = [name for name in own if name not in found or found[name].shape != own[name].shape]
+    if wrong:
+        raise ReidError(
+            f"{source}: {wrong[0]!r} is missing or of another shape; expected ResNet-{depth} weights"
+        )
+    backbone.load_state_dict({name: found[name] for name in own}, strict=False)
