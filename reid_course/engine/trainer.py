@@ -153,7 +153,8 @@ class Trainer:
         epochs: int,  # of the whole training, those in the log included
     ) -> None:
         "Train up to the last epoch, or until a callback says stop. `ReidError` if a loss is not finite."
-        for self.epoch in range(len(self.log), epochs):
+        for epoch in range(len(self.log), epochs):
+            self.epoch = epoch
             for callback in self.callbacks:
                 callback.on_epoch_start(self)
             if self.stop:
