@@ -67,18 +67,6 @@ def _course_name(answer: Callable) -> Trials:
     yield right, f"wrong for {pid, camid, number}"
 
 
-def _draw(answer: Callable) -> Trials:
-    "02: draw(seed, index) -> float in 0..1, a function of its arguments alone."
-    grid = [[answer(seed, index) for index in range(200)] for seed in range(5)]
-    yield all(0 <= x < 1 for row in grid for x in row), "numbers lie in 0 <= x < 1"
-    right = answer(3, 7) == answer(3, 7) == grid[3][7]
-    yield right, "asked twice, the same pair must give the same number: no global generator"
-    yield len(set(grid[0])) > 190, "different indices must give different numbers"
-    yield len({row[0] for row in grid}) == 5, "different seeds must give different numbers"
-    yield answer(0, 1) != answer(1, 0), "(0, 1) and (1, 0) gave the same: do not add up the two numbers"
-    yield abs(np.mean(grid) - 0.5) < 0.05, f"a mean of {np.mean(grid):.2f}; that of even numbers is 0.5"
-
-
 def _folds(answer: Callable) -> Trials:
     "03: folds(pids, n) -> (images,), the fold 0..n-1 of each image."
     rng = np.random.default_rng(0)
@@ -283,7 +271,7 @@ def _search_parts(answer: Callable) -> Trials:
 
 # %% ../../nbs/workshop/exercises.ipynb #cce292ca
 CHECKS |= {
-    **{"01": _course_name, "02": _draw, "03": _folds, "04": _receptive_field, "05": _smoothed, "06": _attend},
+    **{"01": _course_name, "03": _folds, "04": _receptive_field, "05": _smoothed, "06": _attend},
     **{
         "07": _count_triplets,
         "08": _easy_positive,
