@@ -15,10 +15,10 @@ import sys
 from contextlib import chdir
 from pathlib import Path
 
-import listing
 import nbformat
 import yaml
-from lessons import ROOT, is_fresh, opening
+from lessons import is_fresh, opening
+from listing import FRONT, LESSONS, MADE, MODULES, NOTEBOOKS, ROOT, WORKSHOP
 from nbdev.config import get_config
 from nbformat.v4 import new_markdown_cell
 from site_files import SITE, finish_site
@@ -28,7 +28,6 @@ from reid_course.data import ATTRIBUTES
 
 NBS = ROOT / "nbs"
 PAGES = ROOT / "_proc"
-NOTEBOOKS = [NBS / "index.ipynb", *listing.lessons(), *listing.workshop()]
 LINKED = re.compile(r"(?<=\])\(([\w./]*\.ipynb)?(?:#([^)]+))?\)")  # to a notebook or to a heading
 OTHER_SENSE = {  # where a word of the glossary means something else
     "attention": {"query"},
@@ -72,7 +71,7 @@ def named(
 def plain(
     name: str,  # of a notebook, or a link to it: "../08_triplet.ipynb"
 ) -> str:  # "../triplet.ipynb"
-    "A page's name has no number: so nbdev links to it from other projects, and a lesson keeps its address when it moves."
+    "A page has no number in its name: nbdev links to it without one, and a lesson that moves keeps its address."
     return re.sub(r"(^|/)\d+[a-z]?_", r"\1", name)
 
 
@@ -94,17 +93,19 @@ def minutes(
 
 
 def sources(
-    name: str,  # of a notebook
-    module: str,  # that it exports, "engine.files"; "": none
-    reference: str,  # the page of that module, "files.qmd"
+    path: Path,  # a notebook
+    module: str,  # that it makes, "engine.files"; "": none
+    page: str,  # of that module in the reference, "files.qmd"
 ) -> str:
     "Where a notebook can be opened, run and read as code."
-    settings = get_config()
+    settings, name = get_config(), named(path)
     at = f"{settings.git_url}/blob/{settings.branch}"
-    links = [f"[Notebook]({at}/nbs/{name})", f"[Colab]({re.search(r'[(](https[^)]+)', opening(name)[0])[1]})"]
+    links = [f"[Notebook]({at}/nbs/{name})"]
+    if path in LESSONS:
+        links.append(f"[Colab]({re.search(r'[(](https[^)]+)', opening(name)[0])[1]})")
     if module:
-        file = code_of(module).relative_to(ROOT).as_posix()
-        links += [f"[Module `{module}`]({up(name)}reference/{reference})", f"[Source]({at}/{file})"]
+        file = MODULES[module].relative_to(ROOT).as_posix()
+        links += [f"[Module `{module}`]({up(name)}reference/{page})", f"[Source]({at}/{file})"]
     return "::: {.sources}\n" + " · ".join(links) + "\n:::"
 
 
@@ -113,14 +114,6 @@ def up(
 ) -> str:  # "../"
     "The way from a page to the site's root."
     return "../" * name.count("/")
-
-
-def code_of(
-    module: str,  # "engine.files", "minimarket"
-) -> Path:
-    "The file of a module."
-    file = ROOT / "reid_course" / f"{module.replace('.', '/')}.py"
-    return file if file.exists() else file.with_suffix("") / "__init__.py"
 
 
 def glossary_text() -> str:
@@ -208,33 +201,41 @@ def cross_links() -> dict[str, set[str]]:  # page -> anchors
 def write_page(
     path: Path,  # a notebook in _proc/
     terms: dict[str, str],
-    sources: str = "",
+    sources: str = "",  # what stands under the title
     wanted: set[str] = frozenset(),  # names whose definitions get a place
 ) -> None:
     "Put a notebook's sources under its title, links where words of the glossary stand, and name the page."
     page, name = nbformat.read(path, as_version=4), plain(path.relative_to(PAGES).as_posix())
     other = OTHER_SENSE.get(name.removesuffix(".ipynb"), set())
     left = {term: f"{up(name)}{at}" for term, at in terms.items() if term not in other}
+    linked = name not in ("start.ipynb", "index.ipynb")
     wanted, cells = set(wanted), []
     for cell in page.cells:
-        if cell.cell_type == "markdown":
-            cell.source = re.sub(LINKED, site_link, cell.source)
+        if cell.source.startswith("[![Open in Colab]"):
+            continue
         if cell.cell_type == "raw":  # smalldocs names pages as the notebooks are named
             cell.source = re.sub(r"^output-file:.*\n", "", cell.source, flags=re.M)
-        elif cell.cell_type == "code":
-            for output in cell.outputs:
-                if said := output.get("data", {}).get("text/markdown"):
-                    output["data"]["text/markdown"] = re.sub(LINKED, site_link, said)
-            if place := places(cell.source, wanted):
-                cells.append(new_markdown_cell(place))
-        elif cell.source.startswith("[![Open in Colab]"):
-            cell.source = sources
-        elif name not in ("start.ipynb", "index.ipynb"):
-            cell.source = link_terms(cell.source, left)
+        elif cell.cell_type == "markdown":
+            cell.source = re.sub(LINKED, site_link, cell.source)
+            cell.source = link_terms(cell.source, left) if linked else cell.source
+        else:
+            link_outputs(cell)
+            place = places(cell.source, wanted)
+            cells += [new_markdown_cell(place)] if place else []
         cells.append(cell)
-    page.cells = cells
+    page.cells = [cells[0], new_markdown_cell(sources), *cells[1:]] if sources else cells
     nbformat.write(page, path)
     path.rename(PAGES / name)
+
+
+def link_outputs(
+    cell: nbformat.NotebookNode,  # of code
+) -> None:
+    "Links that a cell has printed, as the site has them."
+    for output in cell.outputs:
+        data = output.get("data", {})
+        if "text/markdown" in data:
+            data["text/markdown"] = re.sub(LINKED, site_link, data["text/markdown"])
 
 
 def cut(
@@ -310,7 +311,7 @@ def write_reference() -> dict[str, str]:  # module -> its page, "engine.files" -
     smalldocs("api", "build", "--dir", PAGES)
     config["smalldocs"] = {"linkify": True}  # else rendering would write the pages again
     file.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
-    pages, built = {}, listing.modules()
+    pages, built = {}, MADE
     for path in sorted((PAGES / "reference").glob("*.qmd")):
         text = path.read_text(encoding="utf-8")
         module = re.search(rf'^title: "{settings.lib_name}\.?(.*)"$', text, re.M)[1]
@@ -328,7 +329,7 @@ def built_in(
     if path is None:
         return ""
     page, (number, *title) = f"../{plain(named(path))}", heading(path).split(" ")
-    if path.parent.name == "workshop":
+    if path in WORKSHOP:
         return f"Built on the workshop page [{heading(path)}]({page}).\n\n"
     return f"Built in [lesson {number}, {' '.join(title)}]({page}).\n\n"
 
@@ -337,11 +338,11 @@ def write_index(
     pages: dict[str, str],  # module -> its page
 ) -> None:
     "The first page of the reference."
-    text = "---\ntitle: Reference\n---\n\nA module per lesson at the top of the package, and what serves them in sub-packages.\n"
+    text = "---\ntitle: Reference\n---\n\nA module per lesson at the top, and what serves them in sub-packages.\n"
     for title, modules in shelves(pages).items():
         text += f"\n## {title}\n\n| module | what it gives |\n| --- | --- |\n"
         for name in modules:
-            said = ast.get_docstring(ast.parse(code_of(name).read_text(encoding="utf-8")))
+            said = ast.get_docstring(ast.parse(MODULES[name].read_text(encoding="utf-8")))
             text += f"| [{name}]({pages[name]}) | {said} |\n"
     (PAGES / "reference" / "index.qmd").write_text(text, encoding="utf-8")
 
@@ -391,12 +392,11 @@ def build(
     whole = {name.removesuffix(".ipynb") for name in names}
     process()
     reference, terms, wanted = write_reference(), glossary(), cross_links()
-    written = {path: module for module, path in listing.modules().items()}
+    made = {path: module for module, path in MADE.items()}
     for path in NOTEBOOKS:
-        name, module = named(path), written.get(path, "")
-        page = PAGES / name
-        links = sources(name, module, reference.get(module, ""))
-        write_page(page, terms, links, wanted.get(plain(name).replace(".ipynb", ".html"), set()))
+        name, module = named(path), made.get(path, "")
+        links = "" if path == FRONT else sources(path, module, reference.get(module, ""))
+        write_page(PAGES / name, terms, links, wanted.get(plain(name).replace(".ipynb", ".html"), set()))
         if names and name.removesuffix(".ipynb") not in whole:
             cut(PAGES / plain(name))
     write_sidebar(reference)

@@ -1,4 +1,4 @@
-"""What is done to the finished site: KaTeX and fonts beside it, figures for dark pages, nothing asked of another host."""
+"""What is done to the finished site: KaTeX and fonts put in, figures made for dark pages, no other host asked."""
 
 import base64
 import hashlib
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from bs4 import BeautifulSoup, Tag
-from lessons import ROOT
+from listing import ROOT
 from PIL import Image
 from scipy import ndimage
 
