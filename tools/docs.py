@@ -1,13 +1,14 @@
 """Build the site from the notebooks and their stored outputs: python tools/docs.py [NOTEBOOK…], after tools/lessons.py
 
 nbdev turns the notebooks into pages and smalldocs the pages into a site, from the same nbs/_quarto.yml that Quarto
-reads. What stands here is the glue: sources, times and glossary links in the lessons, and a page per module; site.py
-has what is done to the finished site. With names, the other
-pages have nothing but a title.
+reads. What stands here is the glue: sources, times and glossary links in the notebooks, and a page per module;
+site_files.py has what is done to the finished site. With names (08_triplet, workshop/files), the other pages have
+nothing but a title.
 """
 
 import ast
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -16,19 +17,29 @@ from pathlib import Path
 
 import nbformat
 import yaml
-from lessons import NOTEBOOKS, ROOT, is_fresh, opening
+from lessons import is_fresh, opening
+from listing import FRONT, LESSONS, MADE, MODULES, NOTEBOOKS, ROOT, WORKSHOP
 from nbdev.config import get_config
+from nbformat.v4 import new_markdown_cell
 from site_files import SITE, finish_site
 
 from reid_course.course.experiments import THREE_MODELS
 from reid_course.data import ATTRIBUTES
 
+NBS = ROOT / "nbs"
 PAGES = ROOT / "_proc"
+LINKED = re.compile(r"(?<=\])\(([\w./]*\.ipynb)?(?:#([^)]+))?\)")  # to a notebook or to a heading
 OTHER_SENSE = {  # where a word of the glossary means something else
-    **{"01b_people": {"head"}, "01c_pedestrians": {"head"}, "06_attention": {"query"}},
-    **{"09_uncertainty": {"positive", "negative"}, "09a_accuracy": {"negative", "head"}},
-    **{"10_metrics": {"negative"}, "10a_choosing": {"positive"}, "15_distractors": {"margin"}},
-    **{"16_submission": {"positive"}, "18a_explorer": {"positive"}},
+    "attention": {"query"},
+    "metrics": {"negative"},
+    "submission": {"positive"},
+    "uncertainty": {"positive", "negative"},
+    "workshop/accuracy": {"negative", "head"},
+    "workshop/distractors": {"margin"},
+    "workshop/explorer": {"positive"},
+    "workshop/figure": {"head"},
+    "workshop/people": {"head"},
+    "workshop/selection": {"positive"},
 }
 LEFT_OUT = "add_show_docs,exec_show_docs,add_fold,mv_exports,add_links"  # the reference has pages of its own
 
@@ -43,46 +54,71 @@ def process() -> None:
     refresh_quarto_yml()
     proc_nbs(n_workers=0)
     for name in ("styles.css", "sidebar.yml"):
-        shutil.copy(ROOT / "nbs" / name, PAGES)
-    shutil.copytree(ROOT / "nbs" / "images", PAGES / "images", dirs_exist_ok=True)
+        shutil.copy(NBS / name, PAGES)
+    shutil.copytree(NBS / "images", PAGES / "images", dirs_exist_ok=True)
 
 
 # Pages
 
 
+def named(
+    path: Path,  # a notebook of either shelf
+) -> str:  # "08_triplet.ipynb", "workshop/files.ipynb"
+    "How a notebook is named in lists and links."
+    return path.relative_to(NBS).as_posix()
+
+
+def plain(
+    name: str,  # of a notebook, or a link to it: "../08_triplet.ipynb"
+) -> str:  # "../triplet.ipynb"
+    "A page has no number in its name: nbdev links to it without one, and a lesson that moves keeps its address."
+    return re.sub(r"(^|/)\d+[a-z]?_", r"\1", name)
+
+
 def heading(
-    path: Path,  # a lesson
-) -> str:  # "08 The triplet loss"
-    "A lesson's number and title."
+    path: Path,  # a notebook
+) -> str:  # "08 The triplet loss", and only the title in the workshop
+    "A notebook's number and title."
     number = re.match(r"\d+[a-z]?", path.stem)
     title = nbformat.read(path, as_version=4).cells[0].source.split("\n")[0].removeprefix("# ")
     return f"{number[0]} {title}" if number else title
 
 
 def minutes(
-    path: Path,  # a lesson
+    path: Path,  # a notebook
 ) -> str:  # "35 min", or nothing
-    "The reading time that a lesson states."
+    "The reading time that a notebook states."
     found = re.search(r"- \*\*Time:\*\* (\d+) minutes", path.read_text(encoding="utf-8"))
     return f"{found[1]} min" if found else ""
 
 
 def sources(
-    name: str,  # of a notebook
-    module: str | None,  # that it exports
+    path: Path,  # a notebook
+    module: str,  # that it makes, "engine.files"; "": none
+    page: str,  # of that module in the reference, "files.qmd"
 ) -> str:
-    "Where a lesson can be opened, run and read as code."
-    settings = get_config()
+    "Where a notebook can be opened, run and read as code."
+    settings, name = get_config(), named(path)
     at = f"{settings.git_url}/blob/{settings.branch}"
-    links = [f"[Notebook]({at}/nbs/{name})", f"[Colab]({re.search(r'[(](https[^)]+)', opening(name)[0])[1]})"]
+    links = [f"[Notebook]({at}/nbs/{name})"]
+    if path in LESSONS:
+        links.append(f"[Colab]({re.search(r'[(](https[^)]+)', opening(name)[0])[1]})")
     if module:
-        links += [f"[Module `{module}`](reference/{module}.qmd)", f"[Source]({at}/reid_course/{module}.py)"]
+        file = MODULES[module].relative_to(ROOT).as_posix()
+        links += [f"[Module `{module}`]({up(name)}reference/{page})", f"[Source]({at}/{file})"]
     return "::: {.sources}\n" + " · ".join(links) + "\n:::"
+
+
+def up(
+    name: str,  # of a page, "workshop/files.ipynb"
+) -> str:  # "../"
+    "The way from a page to the site's root."
+    return "../" * name.count("/")
 
 
 def glossary_text() -> str:
     "The end of the first lesson, from the glossary on."
-    text = "\n".join(cell.source for cell in nbformat.read(ROOT / "nbs" / "start.ipynb", as_version=4).cells)
+    text = "\n".join(cell.source for cell in nbformat.read(NBS / "start.ipynb", as_version=4).cells)
     return text.split("## Glossary")[1]
 
 
@@ -93,10 +129,10 @@ def glossary() -> dict[str, str]:
 
 
 def taught() -> dict[str, list[str]]:  # page -> terms
-    "The terms of the glossary that each lesson explains."
+    "The terms of the glossary that each notebook explains."
     pages: dict[str, list[str]] = {}
-    for term, lesson in re.findall(r"^### (.+)\n\n.*\((\w+)\.ipynb\)$", glossary_text(), re.M):
-        pages.setdefault(f"{lesson}.html", []).append(term)
+    for term, name in re.findall(r"^### (.+)\n\n.*\(([\w/]+)\.ipynb\)$", glossary_text(), re.M):
+        pages.setdefault(f"{plain(name)}.html", []).append(term)
     return pages
 
 
@@ -125,63 +161,140 @@ def link_terms(
     return "".join(parts)
 
 
+def site_link(
+    link: re.Match,  # of LINKED
+) -> str:
+    "A link to a notebook as the site has it."
+    return f"({plain(link[1] or '')}{'#' + anchor(link[2]) if link[2] else ''})"
+
+
+def places(
+    code: str,  # of a cell
+    wanted: set[str],  # "atomic_write"; those that get a place are taken out
+) -> str:  # HTML, or nothing
+    "Where links of other nbdev projects lead to: the definitions."
+    try:
+        body = ast.parse(code).body
+    except SyntaxError:  # a line of Jupyter's own
+        return ""
+    found = []
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.append(node.name)
+            found += [f"{node.name}.{part.name}" for part in node.body if isinstance(part, ast.FunctionDef)]
+    here = [name for name in map(str.lower, found) if name in wanted]
+    wanted.difference_update(here)
+    spans = "".join(f'<span id="{name}"></span>' for name in here)
+    return f'<div class="places">{spans}</div>' if here else ""
+
+
+def cross_links() -> dict[str, set[str]]:  # page -> anchors
+    "Where nbdev says that each name of the package is explained."
+    pages: dict[str, set[str]] = {}
+    for names in runpy.run_path(str(ROOT / "reid_course" / "_modidx.py"))["d"]["syms"].values():
+        for address, _ in names.values():
+            page, place = address.split("#")
+            pages.setdefault(page, set()).add(place)
+    return pages
+
+
 def write_page(
     path: Path,  # a notebook in _proc/
     terms: dict[str, str],
+    sources: str = "",  # what stands under the title
+    wanted: set[str] = frozenset(),  # names whose definitions get a place
 ) -> None:
-    "Put a lesson's sources under its title, and links where words of the glossary stand."
-    page = nbformat.read(path, as_version=4)
-    original = (ROOT / "nbs" / path.name).read_text(encoding="utf-8")
-    module = re.search(r'"#\| *default_exp (\w+)"', original)
-    left = {term: at for term, at in terms.items() if term not in OTHER_SENSE.get(path.stem, ())}
+    "Put a notebook's sources under its title, links where words of the glossary stand, and name the page."
+    page, name = nbformat.read(path, as_version=4), plain(path.relative_to(PAGES).as_posix())
+    other = OTHER_SENSE.get(name.removesuffix(".ipynb"), set())
+    left = {term: f"{up(name)}{at}" for term, at in terms.items() if term not in other}
+    linked = name not in ("start.ipynb", "index.ipynb")
+    wanted, cells = set(wanted), []
     for cell in page.cells:
-        if cell.cell_type == "markdown":
-            inner = r"(?<=\])\(([\w.]*#)([^)]+)\)"
-            cell.source = re.sub(inner, lambda link: f"({link[1]}{anchor(link[2])})", cell.source)
+        if cell.source.startswith("[![Open in Colab]"):
+            continue
         if cell.cell_type == "raw":  # smalldocs names pages as the notebooks are named
             cell.source = re.sub(r"^output-file:.*\n", "", cell.source, flags=re.M)
-        elif cell.source.startswith("[![Open in Colab]"):
-            cell.source = sources(path.name, module and module[1])
-        elif cell.cell_type == "markdown" and path.stem not in ("start", "index"):
-            cell.source = link_terms(cell.source, left)
+        elif cell.cell_type == "markdown":
+            cell.source = re.sub(LINKED, site_link, cell.source)
+            cell.source = link_terms(cell.source, left) if linked else cell.source
+        else:
+            link_outputs(cell)
+            place = places(cell.source, wanted)
+            cells += [new_markdown_cell(place)] if place else []
+        cells.append(cell)
+    page.cells = [cells[0], new_markdown_cell(sources), *cells[1:]] if sources else cells
     nbformat.write(page, path)
+    path.rename(PAGES / name)
+
+
+def link_outputs(
+    cell: nbformat.NotebookNode,  # of code
+) -> None:
+    "Links that a cell has printed, as the site has them."
+    for output in cell.outputs:
+        data = output.get("data", {})
+        if "text/markdown" in data:
+            data["text/markdown"] = re.sub(LINKED, site_link, data["text/markdown"])
 
 
 def cut(
     path: Path,  # a notebook in _proc/
 ) -> None:
-    "Leave a lesson's title and sources, so that links to it still lead somewhere."
+    "Leave a page's title and sources, so that links to it still lead somewhere."
     page = nbformat.read(path, as_version=4)
     page.cells = page.cells[:2]
     nbformat.write(page, path)
 
 
-def write_sidebar() -> None:
-    "The lessons with their times, then the reference."
+def entry(
+    name: str,  # of a notebook
+) -> dict[str, str]:
+    "Its line in the sidebar."
+    title, time = heading(NBS / name), minutes(NBS / name).replace(" min", "\u00a0min")
+    text = "Front page" if name == "index.ipynb" else " · ".join(filter(None, [title, time]))
+    return {"text": text, "href": plain(name)}
+
+
+def entries(
+    contents: list,  # of the sidebar: names, and sections of such
+) -> list[dict]:
+    "The same with titles and times."
+    return [
+        entry(item) if isinstance(item, str) else item | {"contents": entries(item["contents"])}
+        for item in contents
+    ]
+
+
+def write_sidebar(
+    reference: dict[str, str],  # module -> its page
+) -> None:
+    "Both shelves with their times, then the reference."
     file = PAGES / "sidebar.yml"
     config = yaml.safe_load(file.read_text(encoding="utf-8"))
-    contents = config["website"]["sidebar"]["contents"]
-
-    def entry(name: str) -> dict[str, str]:
-        path = ROOT / "nbs" / name
-        return {
-            "text": "Front page"
-            if name == "index.ipynb"
-            else f"{heading(path)} · {minutes(path)}".replace(" min", "\u00a0min"),
-            "href": name,
-        }
-
-    for i, item in enumerate(contents):
-        contents[i] = (
-            entry(item) if isinstance(item, str) else item | {"contents": list(map(entry, item["contents"]))}
-        )
-    modules = sorted(path.name for path in (PAGES / "reference").glob("*.qmd"))
-    modules.sort(key="index.qmd".__ne__)
-    contents.append({"section": "Reference", "contents": [f"reference/{name}" for name in modules]})
+    contents = entries(config["website"]["sidebar"]["contents"])
+    pages: list = ["reference/index.qmd"]
+    for title, modules in shelves(reference).items():
+        inner = [{"text": name.split(".")[-1], "href": f"reference/{reference[name]}"} for name in modules]
+        pages.append({"section": title, "contents": inner})
+    contents.append({"section": "Reference", "contents": pages})
+    config["website"]["sidebar"]["contents"] = contents
     file.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
-def write_reference() -> None:
+def shelves(
+    reference: dict[str, str],  # module -> its page
+) -> dict[str, list[str]]:  # title -> modules
+    "The modules of the top of the package, which are the course's, and those of each sub-package."
+    found: dict[str, list[str]] = {}
+    folders = {name.split(".")[0] for name in reference if "." in name}
+    for name in sorted(reference):
+        folder = name.split(".")[0]
+        found.setdefault(f"reid_course.{folder}" if folder in folders else "reid_course", []).append(name)
+    return dict(sorted(found.items()))
+
+
+def write_reference() -> dict[str, str]:  # module -> its page, "engine.files" -> "files.qmd"
     "A page for each module, from docstrings, types and the comments beside parameters."
     file = PAGES / "_quarto.yml"
     config = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -198,24 +311,40 @@ def write_reference() -> None:
     smalldocs("api", "build", "--dir", PAGES)
     config["smalldocs"] = {"linkify": True}  # else rendering would write the pages again
     file.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
-    rows, built = [], lessons_of_modules()
+    pages, built = {}, MADE
     for path in sorted((PAGES / "reference").glob("*.qmd")):
-        text, (number, *title) = path.read_text(encoding="utf-8"), heading(built[path.stem]).split(" ")
-        lesson = f"Built in [lesson {number}, {' '.join(title)}](../{built[path.stem].name}).\n\n"
-        path.write_text(readable(text).replace("\n---\n\n", f"\n---\n\n{lesson}", 1), encoding="utf-8")
-        module = ast.parse((ROOT / "reid_course" / f"{path.stem}.py").read_text(encoding="utf-8"))
-        rows.append(f"| [{path.stem}]({path.name}) | {ast.get_docstring(module)} |")
-    text = (
-        "---\ntitle: Reference\n---\n\nOne module per lesson.\n\n| module | what it gives |\n| --- | --- |\n"
-    )
-    (PAGES / "reference" / "index.qmd").write_text(text + "\n".join(rows) + "\n", encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
+        module = re.search(rf'^title: "{settings.lib_name}\.?(.*)"$', text, re.M)[1]
+        text = readable(text).replace("\n---\n\n", f"\n---\n\n{built_in(built.get(module))}", 1)
+        path.write_text(text, encoding="utf-8")
+        pages[module] = path.name
+    write_index(pages)
+    return pages
 
 
-def lessons_of_modules() -> dict[str, Path]:
-    "The lesson that each module of the package is written in."
-    texts = {path: path.read_text(encoding="utf-8") for path in (ROOT / "nbs").glob("*.ipynb")}
-    exported = {path: re.search(r'"#\| *default_exp (\w+)', text) for path, text in texts.items()}
-    return {found[1]: path for path, found in exported.items() if found}
+def built_in(
+    path: Path | None,  # a notebook; None: nobody's
+) -> str:
+    "Where a module of the reference is written."
+    if path is None:
+        return ""
+    page, (number, *title) = f"../{plain(named(path))}", heading(path).split(" ")
+    if path in WORKSHOP:
+        return f"Built on the workshop page [{heading(path)}]({page}).\n\n"
+    return f"Built in [lesson {number}, {' '.join(title)}]({page}).\n\n"
+
+
+def write_index(
+    pages: dict[str, str],  # module -> its page
+) -> None:
+    "The first page of the reference."
+    text = "---\ntitle: Reference\n---\n\nA module per lesson at the top, and what serves them in sub-packages.\n"
+    for title, modules in shelves(pages).items():
+        text += f"\n## {title}\n\n| module | what it gives |\n| --- | --- |\n"
+        for name in modules:
+            said = ast.get_docstring(ast.parse(MODULES[name].read_text(encoding="utf-8")))
+            text += f"| [{name}]({pages[name]}) | {said} |\n"
+    (PAGES / "reference" / "index.qmd").write_text(text, encoding="utf-8")
 
 
 def readable(
@@ -252,22 +381,25 @@ def smalldocs(*arguments: str | Path) -> None:
 
 
 def stale() -> list[str]:  # names
-    "Lessons that show what another code, package or data gave."
-    return [path.name for path in NOTEBOOKS if not is_fresh(nbformat.read(path, as_version=4))]
+    "Notebooks that show what another code, package or data gave."
+    return [named(path) for path in NOTEBOOKS if not is_fresh(nbformat.read(path, as_version=4))]
 
 
 def build(
-    names: list[str],  # of notebooks to show whole, for a quick look; none: all
+    names: list[str],  # of notebooks to show whole, "workshop/files", for a quick look; none: all
 ) -> None:
     "The site, in _docs/."
+    whole = {name.removesuffix(".ipynb") for name in names}
     process()
-    terms = glossary()
-    for path in PAGES.glob("*.ipynb"):
-        write_page(path, terms)
-        if names and path.name not in names:
-            cut(path)
-    write_reference()
-    write_sidebar()
+    reference, terms, wanted = write_reference(), glossary(), cross_links()
+    made = {path: module for module, path in MADE.items()}
+    for path in NOTEBOOKS:
+        name, module = named(path), made.get(path, "")
+        links = "" if path == FRONT else sources(path, module, reference.get(module, ""))
+        write_page(PAGES / name, terms, links, wanted.get(plain(name).replace(".ipynb", ".html"), set()))
+        if names and name.removesuffix(".ipynb") not in whole:
+            cut(PAGES / plain(name))
+    write_sidebar(reference)
     smalldocs("render", PAGES)
     shutil.rmtree(SITE, ignore_errors=True)
     shutil.move(PAGES / SITE.name, SITE)

@@ -1,4 +1,4 @@
-"""What is done to the finished site: KaTeX beside it, figures for dark pages, nothing asked of another host."""
+"""What is done to the finished site: KaTeX and fonts put in, figures made for dark pages, no other host asked."""
 
 import base64
 import hashlib
@@ -6,6 +6,7 @@ import io
 import json
 import posixpath
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -13,11 +14,12 @@ from pathlib import Path
 
 import numpy as np
 from bs4 import BeautifulSoup, Tag
-from lessons import ROOT
+from listing import ROOT
 from PIL import Image
 from scipy import ndimage
 
 SITE = ROOT / "_docs"
+FONTS = ROOT / "nbs" / "fonts", ROOT / "reid_course" / "pages" / "fonts"  # the report page has one of them
 KATEX = "katex-0.16.22.tgz"
 KATEX_SHA512 = "XCHRdUw4lf3SKBaJe4EvgqIuWwkPSo9XoeO8GjQW94Bp7TWv9hNhzZjZ+OH9yf1UmLygb7DIT5GSFQiyt16zYg=="
 INVERTED = (
@@ -190,6 +192,8 @@ def finish_site(
 ) -> None:
     "All files of the site."
     add_katex()
+    for folder in FONTS:
+        shutil.copytree(folder, SITE / "fonts", dirs_exist_ok=True)
     rank_search(taught)
     for css in SITE.rglob("*.css"):  # fonts of another host; an address may hold a semicolon
         text = css.read_text(encoding="utf-8")
