@@ -1,7 +1,7 @@
 """Would the tests notice? python tools/survivors.py [PATTERN…], with mutmut's patterns ("reid_course.split*")
 
 mutmut changes one thing at a time (a sign, a bound, a default) in the modules that pyproject.toml names, and runs their
-tests. Nine changes in ten must be noticed in every module; the others stand in tests/survivors.txt, with reasons.
+tests. Nine changes in ten must be noticed in every module; tests/reasons/survivors.txt explains the others.
 """
 
 import os
@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-SURVIVORS = ROOT / "tests" / "survivors.txt"
+SURVIVORS = ROOT / "tests" / "reasons" / "survivors.txt"
 LEAST = 0.9
 NOTICED = {"killed", "timeout", "segfault"}  # a loop without end is noticed by whoever waits for it
 

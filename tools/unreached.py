@@ -1,7 +1,7 @@
 """What no test reaches: python tools/unreached.py, after `coverage combine`
 
 Each stretch of code that neither a lesson nor a test runs, and each branch that is never taken, stands in
-tests/unreached.txt with a reason.
+tests/reasons/unreached.txt with a reason.
 """
 
 import json
@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-UNREACHED = ROOT / "tests" / "unreached.txt"
+UNREACHED = ROOT / "tests" / "reasons" / "unreached.txt"
 
 
 def misses(

@@ -11,7 +11,7 @@ from nbdev.process import NBProcessor
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from support import NOTEBOOKS, ROOT, run
 
-UNRUN = ROOT / "tests" / "unrun_cells.txt"
+UNRUN = ROOT / "tests" / "reasons" / "unrun_cells.txt"
 LAST_CELL = "import nbdev\n\nnbdev.nbdev_export()"
 
 

@@ -3,13 +3,13 @@
 import ast
 import importlib
 import re
-from pathlib import Path
 
 import matplotlib
 import pytest
 from replaced import cells, execute
+from support import ROOT
 
-NOTEBOOKS = Path(__file__).parent.parent / "nbs"
+NOTEBOOKS = ROOT / "nbs"
 LESSONS = {"triplet": "08_triplet", "uncertainty": "09_uncertainty", "metrics": "10_metrics"}
 # what is tested, and trainings
 PASSED_OVER = re.compile(r"^#\|\s*exports?i?\s*$|\b(run|train|measure)\(", re.M)

@@ -233,7 +233,7 @@ def test_students_get_no_solution(tmp_path):
 
 def without_functions(path: Path) -> tuple[int, str]:
     "A lesson run on the exported package, and again without each of its functions: exit code, what went unnoticed."
-    return run("python", ROOT / "tests" / "replaced.py", path, seconds=600)
+    return run("python", ROOT / "tests" / "helpers" / "replaced.py", path, seconds=600)
 
 
 @pytest.mark.parametrize("path", EXPORTS, ids=stem)

@@ -24,7 +24,7 @@ from reid_course.engine.processes import ALONE, Processes, ProcessGroup, launche
 from reid_course.errors import ReidError
 from reid_course.images import ImageStore
 from reid_course.learning import Config, State
-from reid_course.metrics import evaluate_embeddings
+from reid_course.metrics import RetrievalScores, evaluate_embeddings
 from reid_course.model import build_model, load_model, save_model
 from reid_course.sampling import PKBatchSampler
 from reid_course.split import split_identities

@@ -1,4 +1,4 @@
-"""Which exported functions of a lesson could do nothing, unnoticed: python tests/replaced.py LESSON.ipynb
+"""Which exported functions of a lesson could do nothing, unnoticed: python tests/helpers/replaced.py LESSON.ipynb
 
 The lesson runs in this process as far as the test of its last definition, its exported cells replaced by the shipped
 module. After each of them the process forks for every public function defined there; the fork makes it return None, and
