@@ -68,7 +68,7 @@ def _course_name(answer: Callable) -> Trials:
 
 
 def _draw(answer: Callable) -> Trials:
-    "02: draw(seed, index) -> float in 0..1, a function of its arguments alone."
+    "minimarket: draw(seed, index) -> float in 0..1, a function of its arguments alone."
     grid = [[answer(seed, index) for index in range(200)] for seed in range(5)]
     yield all(0 <= x < 1 for row in grid for x in row), "numbers lie in 0 <= x < 1"
     right = answer(3, 7) == answer(3, 7) == grid[3][7]
@@ -80,7 +80,7 @@ def _draw(answer: Callable) -> Trials:
 
 
 def _folds(answer: Callable) -> Trials:
-    "03: folds(pids, n) -> (images,), the fold 0..n-1 of each image."
+    "02: folds(pids, n) -> (images,), the fold 0..n-1 of each image."
     rng = np.random.default_rng(0)
     for n, people in ((2, 6), (3, 10), (5, 40)):
         pids = rng.permutation(np.repeat(np.arange(people) * 7 + 1, rng.integers(1, 9, people)))
@@ -245,7 +245,7 @@ def _expanded(answer: Callable) -> Trials:
 
 
 def _read_lists(answer: Callable) -> Trials:
-    "16: read_lists(text) -> dict from query to its list of files."
+    "17: read_lists(text) -> dict from query to its list of files."
     text = "000000.jpg: 000003.jpg, 000001.jpg\n000001.jpg: 000002.jpg\n"
     found = answer(text)
     right = list(found) == ["000000.jpg", "000001.jpg"]
@@ -265,7 +265,7 @@ def _read_lists(answer: Callable) -> Trials:
 
 
 def _search_parts(answer: Callable) -> Trials:
-    "18: search_parts(query (d,), parts, k) -> (k,): positions in the whole gallery, nearest first."
+    "processes: search_parts(query (d,), parts, k) -> (k,): positions in the whole gallery, nearest first."
     query, line = np.zeros(1), np.arange(1.0, 9.0)[:, None]
     found = np.asarray(answer(query, [line[:4], line[4:]], 3)).tolist()
     yield (
@@ -283,15 +283,21 @@ def _search_parts(answer: Callable) -> Trials:
 
 # %% ../../nbs/workshop/exercises.ipynb #cce292ca
 CHECKS |= {
-    **{"01": _course_name, "02": _draw, "03": _folds, "04": _receptive_field, "05": _smoothed, "06": _attend},
-    **{
-        "07": _count_triplets,
-        "08": _easy_positive,
-        "09": _surgery,
-        "10": _r_precision,
-        "11": _copy_what_fits,
-    },
-    **{"12": _accumulate, "14": _expanded, "16": _read_lists, "18": _search_parts},
+    "01": _course_name,
+    "02": _folds,
+    "04": _receptive_field,
+    "05": _smoothed,
+    "06": _attend,
+    "07": _count_triplets,
+    "08": _easy_positive,
+    "09": _surgery,
+    "10": _r_precision,
+    "11": _copy_what_fits,
+    "12": _accumulate,
+    "14": _expanded,
+    "17": _read_lists,
+    "minimarket": _draw,
+    "processes": _search_parts,
 }
 
 # %% ../../nbs/workshop/exercises.ipynb #153767b9
