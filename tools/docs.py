@@ -16,7 +16,8 @@ from pathlib import Path
 
 import nbformat
 import yaml
-from lessons import NOTEBOOKS, ROOT, is_fresh, opening
+from lessons import is_fresh, opening
+from listing import NOTEBOOKS, ROOT
 from nbdev.config import get_config
 from site_files import SITE, finish_site
 

@@ -9,7 +9,7 @@ import io
 
 import nbformat
 import numpy as np
-from lessons import ROOT
+from listing import ROOT
 from PIL import Image
 from scipy import ndimage
 

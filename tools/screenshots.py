@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from browser import WIDTHS, chromium, opened, served
-from lessons import ROOT
+from listing import ROOT
 from PIL import Image
 from playwright.sync_api import Browser
 

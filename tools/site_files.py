@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from bs4 import BeautifulSoup, Tag
-from lessons import ROOT
+from listing import ROOT
 from PIL import Image
 from scipy import ndimage
 

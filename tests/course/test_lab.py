@@ -13,8 +13,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from listing import NOTEBOOKS, ROOT
 from nbformat.v4 import new_code_cell, new_notebook, new_output
-from support import NOTEBOOKS, ROOT, copy_tree, free_port
+from support import copy_tree, free_port
 
 SHORT = "03_split"
 KERNEL = "Python 3 (ipykernel)"

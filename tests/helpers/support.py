@@ -11,9 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parents[2]
-NOTEBOOKS = sorted((ROOT / "nbs").glob("*.ipynb"))
+from listing import ROOT
 
 
 def run(
