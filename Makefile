@@ -27,7 +27,7 @@ test-all: install  ## the same and the long tests
 	$(BIN)/pytest -n logical --dist worksteal -m ""
 
 fuzz: install  ## ten thousand damaged and invented inputs, new ones each time
-	REID_FUZZ=950 $(BIN)/pytest tests/test_fuzz.py tests/test_fuzz_runs.py
+	REID_FUZZ=950 $(BIN)/pytest tests/robustness/test_fuzz.py tests/robustness/test_fuzz_runs.py
 
 coverage: install  ## which branches of the package no test reaches; half an hour
 	$(BIN)/coverage erase

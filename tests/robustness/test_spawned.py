@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support import ROOT, run
+from listing import ROOT
+from support import run
 from torch.utils.data import DataLoader
 
 from reid_course.data import load_dataset

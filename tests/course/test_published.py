@@ -5,7 +5,7 @@ import json
 import zipfile
 
 import pandas as pd
-from support import ROOT
+from listing import ROOT
 
 from reid_course.data import NAMES, Dataset
 from reid_course.submission import validate_submission

@@ -11,9 +11,9 @@ import pytest
 import site_files
 from bs4 import BeautifulSoup
 from lessons import mark
+from listing import NOTEBOOKS, ROOT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from PIL import Image
-from support import NOTEBOOKS, ROOT
 
 from reid_course.data import ATTRIBUTES
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from listing import ROOT
 from safetensors.torch import save_file
 from scipy.io import loadmat, savemat
-from support import ROOT
 
 from reid_course.backbone import resnet_backbone
 from reid_course.cli import archive as intake

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from reid_course.data import load_dataset
-from reid_course.images import ImageStore, erase, flip_and_shift
+from reid_course.images import ImageStore, erase, flip_and_shift, make_junk
 from reid_course.learning import Config, State, run_epoch
 from reid_course.minimarket import make_minimarket
 from reid_course.model import load_model

@@ -8,8 +8,8 @@ import nbformat
 import numpy as np
 import pytest
 import torch
+from listing import NOTEBOOKS, label
 from students import stub
-from support import NOTEBOOKS
 from torch.nn import functional as F
 
 from reid_course.course.exercises import CHECKS, first_failure
@@ -28,7 +28,7 @@ def solutions() -> dict[str, tuple[str, str]]:
         ]
         code = [source for source in cells if is_solution(source)]
         asked = [match for source in cells for match in re.findall(r'^check\("(\w+)", (\w+)\)', source, re.M)]
-        own = [(lesson, name) for lesson, name in asked if notebook.name.startswith(f"{lesson}_")]
+        own = [(lesson, name) for lesson, name in asked if lesson == label(notebook)]
         assert len(code) == len(own) <= 1, f"{notebook.name}: {len(code)} solutions for {len(own)} checks"
         found |= {lesson: (name, source) for (lesson, name), source in zip(own, code, strict=True)}
     return found
@@ -110,7 +110,7 @@ def fitted(copy: Callable) -> Callable:
 
 
 def lists(line: Callable, twice: bool = False) -> Callable:
-    "Lesson 16's reader with another reading of a line's files."
+    "Lesson 17's reader with another reading of a line's files."
 
     def read_lists(text):
         found = {}
@@ -144,6 +144,7 @@ def first(right):
     return (right & (np.arange(right.shape[1]) < n[:, None])).sum(1) / np.maximum(n, 1)
 
 
+SHIFT = np.random.default_rng(0)
 FILES = lambda text: [file.strip() for file in text.split(",") if file.strip()]  # noqa: E731
 
 
@@ -183,7 +184,7 @@ WRONG: dict[str, list[tuple[Callable, str]]] = {
         (lambda p, c, n: f"{p:04d}_c{c}_{n}.jpg", "gave '0002_c1_16620005"),
         (lambda p, c, n: f"{p:04d}_c{c}_{n:09d}.jpg", "junk is -1"),
     ],
-    "03": [
+    "02": [
         (lambda p, n: np.arange(len(p)) % n, "deal people, not images"),
         (lambda p, n: np.minimum(np.unique(p, return_inverse=True)[1], n - 1), "at most one person"),
         (lambda p, n: np.unique(p, return_inverse=True)[1] % n + 1, "numbered 0 to"),
@@ -271,12 +272,7 @@ WRONG: dict[str, list[tuple[Callable, str]]] = {
             "nearest",
         ),
     ],
-    "18": [
-        (in_parts(lambda d, k: d.argsort(kind="stable")[:1], True), "must hand over k"),
-        (in_parts(lambda d, k: d.argsort(kind="stable")[:k], False), "count through all parts"),
-        (later_first, "two equally near"),
-    ],
-    "16": [
+    "17": [
         (lists(lambda text: text.split(",")), "without spaces"),
         (lists(lambda text: [file.strip() for file in text.split(",")]), "empty list"),
         (lists(FILES, twice=True), "must raise ValueError"),

@@ -11,7 +11,8 @@ import pytest
 import site_files
 from browser import WIDTHS, barriers, opened, served
 from bs4 import BeautifulSoup
-from support import NOTEBOOKS, ROOT, copy_tree, run
+from listing import NOTEBOOKS, ROOT
+from support import copy_tree, run
 
 SMALL = ["index.ipynb", "start.ipynb", "08_triplet.ipynb", "10_metrics.ipynb"]
 LARGEST = 2_000_000  # bytes of a page with its pictures

@@ -1,4 +1,4 @@
-"""Commands that meet a fate: python tests/nursery.py reads wishes as JSON, a line each, and answers with exit codes.
+"""Commands that meet a fate: tests/helpers/nursery.py reads wishes as JSON, a line each, and answers with exit codes.
 
 It imports everything once and forks a child for each wish, so that a process costs what it computes and no more. A
 child counts events by kind: a picture drawn ("draw"), a file unpacked, a step of training ("batch"), a batch of images

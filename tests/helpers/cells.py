@@ -3,14 +3,13 @@
 import ast
 import importlib
 import re
-from pathlib import Path
 
 import matplotlib
 import pytest
+from listing import MADE
 from replaced import cells, execute
 
-NOTEBOOKS = Path(__file__).parent.parent / "nbs"
-LESSONS = {"triplet": "08_triplet", "uncertainty": "09_uncertainty", "metrics": "10_metrics"}
+MODULES = ("triplet", "uncertainty", "metrics")
 # what is tested, and trainings
 PASSED_OVER = re.compile(r"^#\|\s*exports?i?\s*$|\b(run|train|measure)\(", re.M)
 
@@ -45,11 +44,11 @@ def needed(
     return kept
 
 
-@pytest.mark.parametrize("name", LESSONS)
+@pytest.mark.parametrize("name", MODULES)
 def test_cells_hold(name: str, monkeypatch: pytest.MonkeyPatch):
     matplotlib.use("Agg")
-    monkeypatch.chdir(NOTEBOOKS)
+    monkeypatch.chdir(MADE[name].parent)
     module = vars(importlib.import_module(f"reid_course.{name}"))
     space = {"__name__": "lesson", "display": print} | {n: v for n, v in module.items() if n[:2] != "__"}
-    todo = [s for s, _ in cells(NOTEBOOKS / f"{LESSONS[name]}.ipynb")]
+    todo = [s for s, _ in cells(MADE[name])]
     execute(needed([s for s in todo if not PASSED_OVER.search(s)]), space)

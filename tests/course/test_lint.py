@@ -8,8 +8,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from listing import NOTEBOOKS, ROOT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from support import NOTEBOOKS, ROOT, run
+from support import run
 
 LARGEST = 400_000  # bytes of a notebook, outputs included
 

@@ -1,4 +1,4 @@
-"""Which exported functions of a lesson could do nothing, unnoticed: python tests/replaced.py LESSON.ipynb
+"""Which exported functions of a lesson could do nothing, unnoticed: python tests/helpers/replaced.py LESSON.ipynb
 
 The lesson runs in this process as far as the test of its last definition, its exported cells replaced by the shipped
 module. After each of them the process forks for every public function defined there; the fork makes it return None, and
@@ -19,8 +19,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib
-import nbformat
 from nbdev.config import get_config
+
+sys.path.insert(
+    0, str(Path(__file__).parents[2] / "tools")
+)  # in a process of its own there is no pytest to do it
+
+from listing import PACKAGE, code, exports, makes
 
 SECONDS = 120  # what a fork may take to fail
 
@@ -30,13 +35,13 @@ def cells(
 ) -> Iterator[tuple[str, list[str]]]:  # code, and the public names that it exports
     "The cells that a test runs, in their order."
     flags = set(get_config().tst_flags.split()) | {"eval: false"}
-    for cell in nbformat.read(notebook, as_version=4).cells:
-        directives = re.findall(r"^#\|\s*(.+?)\s*$", cell.source, re.M)
-        exported = any(directive in ("export", "exports", "exporti") for directive in directives)
-        passed_over = flags & set(directives) or re.search(r"nbdev_export\(|find_spec", cell.source)
-        if cell.cell_type != "code" or (passed_over and not exported):
-            continue
-        yield cell.source, public(cell.source) if exported else []
+    for source in code(notebook):
+        directives = re.findall(r"^#\|\s*(.+?)\s*$", source, re.M)
+        passed_over = flags & set(directives) or "find_spec" in source
+        if exports(source) is not None:
+            yield source, public(source)
+        elif not passed_over:
+            yield source, []
 
 
 def promises(
@@ -124,19 +129,16 @@ def unnoticed(
     "Run a lesson, and again without each of its functions."
     matplotlib.use("Agg")
     todo = list(cells(notebook))
-    named = re.search(r"#\| default_exp (\w+)", "\n".join(source for source, _ in todo))
-    module = importlib.import_module(f"reid_course.{named[1]}") if named else None
-    shipped = (
-        {name: value for name, value in vars(module).items() if not name.startswith("__")} if module else {}
-    )
+    module = importlib.import_module(f"{PACKAGE}.{makes(notebook)[0]}")
+    shipped = {name: value for name, value in vars(module).items() if not name.startswith("__")}
     space, missed = {"__name__": "lesson", "display": print}, []
     last = max((i for i, (_, names) in enumerate(todo) if names), default=-1)
     for i, (source, names) in enumerate(todo[: last + 2]):
-        if re.search(r"^#\|\s*export[is]?\s*$", source, re.M):
+        if exports(source) is not None:
             space |= shipped
         else:
             execute([source], space)
-        later = [s for s, _ in todo[i + 1 :] if not re.search(r"^#\|\s*export[is]?\s*$", s, re.M)]
+        later = [s for s, _ in todo[i + 1 :] if exports(s) is None]
         missed += [name for name in names if not is_noticed(later, space, module, name)]
     return missed
 

@@ -1,14 +1,19 @@
 """Pieces of work done by several processes at once, started as a launcher starts them."""
 
+import importlib.util
+import inspect
 import multiprocessing
 import os
-import socket
+import pickle
+import sys
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
+from support import free_port
 from torch import Tensor, nn
 
 from reid_course.engine.processes import Processes, ProcessGroup
@@ -16,26 +21,29 @@ from reid_course.engine.processes import Processes, ProcessGroup
 SMALL = {"size": (64, 32), "weights": None, "strides": "imagenet", "precision": "fp32"}
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
+def _known_by_its_file(module: str, file: str) -> None:
+    "Import a test's module as pytest does, which gives it a name that no folder on the path answers to."
+    spec = importlib.util.spec_from_file_location(module, file)
+    assert spec and spec.loader
+    sys.modules[module] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules[module])
 
 
-def _one(work: Callable[[], object], folder: Path, rank: int, size: int, port: int) -> None:
+def _one(origin: tuple[str, str], work: bytes, folder: Path, rank: int, size: int, port: int) -> None:
     "What each process does: tell the library where it is, work, leave the result."
     place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": size, "MASTER_PORT": port}
     os.environ |= {name: str(value) for name, value in place.items()} | {"MASTER_ADDR": "127.0.0.1"}
     torch.set_num_threads(1)
     try:
-        torch.save(work(), folder / f"{rank}.pt")
+        _known_by_its_file(*origin)
+        torch.save(pickle.loads(work)(), folder / f"{rank}.pt")
     except Exception:
         (folder / f"{rank}.txt").write_text(traceback.format_exc())
         raise
 
 
 def together(
-    work: Callable[[], object],  # a function of this module, or a partial of one
+    work: Callable[[], object],  # a function of a test's module, or a partial of one
     size: int,  # processes
     folder: Path,  # for what they leave; made here
     seconds: float = 300,  # after these they are ended
@@ -44,9 +52,11 @@ def together(
     folder.mkdir()
     context = multiprocessing.get_context("forkserver")  # a fork of this process may not use autograd again
     context.set_forkserver_preload(["accelerate", "reid_course.training", "reid_course.engine.processes"])
-    arguments = [(work, folder, rank, size, free_port()) for rank in range(size)]
-    port = arguments[0][-1]
-    processes = [context.Process(target=_one, args=(*a[:-1], port)) for a in arguments]
+    module = inspect.getmodule(work.func if isinstance(work, partial) else work)
+    assert module and module.__file__
+    given = ((module.__name__, module.__file__), pickle.dumps(work), folder)
+    port = free_port()
+    processes = [context.Process(target=_one, args=(*given, rank, size, port)) for rank in range(size)]
     try:
         for process in processes:
             process.start()

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,8 +13,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from listing import NOTEBOOKS, ROOT
 from nbformat.v4 import new_code_cell, new_notebook, new_output
-from support import NOTEBOOKS, ROOT, copy_tree
+from support import copy_tree, free_port
 
 SHORT = "03_split"
 KERNEL = "Python 3 (ipykernel)"
@@ -34,13 +34,6 @@ def cleared(
                 cell.metadata.pop("jupyter", None)  # solutions unfolded, or nobody sees whether they ran
         nbformat.write(lesson, path)
     return tree
-
-
-def free_port() -> int:
-    "A port that nobody listens to."
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def homes(

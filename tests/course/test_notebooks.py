@@ -6,23 +6,22 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from listing import NOTEBOOKS, ROOT
 from nbdev.config import get_config
 from nbdev.process import NBProcessor
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from support import NOTEBOOKS, ROOT, run
+from support import run
 
-UNRUN = ROOT / "tests" / "unrun_cells.txt"
-LAST_CELL = "import nbdev\n\nnbdev.nbdev_export()"
+UNRUN = ROOT / "tests" / "reasons" / "unrun_cells.txt"
 
 
 def run_lesson(
-    notebook: Path,  # in PROJECT/nbs
+    notebook: Path,
+    project: Path = ROOT,
     seconds: float = 300,
 ) -> None:
     "Fails unless nbdev_test ran this very notebook to its end and found nothing wrong."
-    code, output = run(
-        "nbdev_test", "--path", notebook, "--do_print", cwd=notebook.parent.parent, seconds=seconds
-    )
+    code, output = run("nbdev_test", "--path", notebook, "--do_print", cwd=project, seconds=seconds)
     assert code == 0 and f"- Completed {notebook}" in output, output
 
 
@@ -40,7 +39,7 @@ def unrun_cells(
         why = sorted(flags & cell.directives_.keys())
         if cell.directives_.get("eval:", ["true"])[0].lower() == "false":
             why.append("eval: false")
-        if "nbdev_export(" in code and code != LAST_CELL:  # nbdev_test runs no cell with these letters in it
+        if "nbdev_export(" in code:  # nbdev_test runs no cell with these letters in it
             why.append("nbdev_export")
         if why:
             found.append((notebook.name, " ".join(why), code.split("\n")[0]))
@@ -57,7 +56,7 @@ def listed_cells(
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_lesson(notebook):
+def test_notebook(notebook):
     run_lesson(notebook)
 
 
@@ -73,7 +72,7 @@ def test_cells_that_no_test_runs_are_listed_with_a_reason():
 def project(tmp_path):
     "A project of one lesson."
     shutil.copy(ROOT / "settings.ini", tmp_path)
-    (tmp_path / "nbs").mkdir()
+    (tmp_path / "nbs" / "workshop").mkdir(parents=True)
     return tmp_path
 
 
@@ -88,7 +87,11 @@ ONE = ("#| default_exp one", "#| export\n_ONE = 1\n\ndef one(): return _ONE", "a
 
 
 def test_good_lesson_passes(project):
-    run_lesson(lesson(project, *ONE))
+    run_lesson(lesson(project, *ONE), project)
+
+
+def test_good_page_of_the_workshop_passes(project):
+    run_lesson(lesson(project, "#| default_exp engine.one", *ONE[1:], name="workshop/one.ipynb"), project)
 
 
 @pytest.mark.parametrize(
@@ -101,21 +104,18 @@ def test_good_lesson_passes(project):
 )
 def test_bad_lesson_fails(project, bad, message):
     with pytest.raises(AssertionError, match=message):
-        run_lesson(lesson(project, *ONE, bad), seconds=5)
+        run_lesson(lesson(project, *ONE, bad), project, seconds=5)
 
 
 def test_lesson_that_nbdev_passes_over_fails(project):
     notebook = lesson(project, *ONE)
     (project / "nbs" / ".notest").touch()
     with pytest.raises(AssertionError, match="No files were eligible"):
-        run_lesson(notebook)
+        run_lesson(notebook, project)
 
 
 def test_unrun_cells_are_found(project):
-    hidden = "#| hide\nimport nbdev\n\nnbdev.nbdev_export()"
-    notebook = lesson(
-        project, *ONE, "#| eval: false\na = 1", "#| slow\nb = 1", "c()  # nbdev_export()", hidden
-    )
+    notebook = lesson(project, *ONE, "#| eval: false\na = 1", "#| slow\nb = 1", "c()  # nbdev_export()")
     name = notebook.name
     assert unrun_cells(notebook) == [
         (name, "eval: false", "a = 1"),

@@ -3,15 +3,15 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parent.parent
-NOTEBOOKS = sorted((ROOT / "nbs").glob("*.ipynb"))
+from listing import ROOT
 
 
 def run(
@@ -69,3 +69,21 @@ def failed(
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1 and lines[0].startswith("reid-course: "), lines
     return lines[0]
+
+
+def refusal(
+    call: Callable[[], object],
+) -> str:
+    "What is said instead of an answer."
+    from reid_course.errors import ReidError
+
+    with pytest.raises(ReidError) as error:
+        call()
+    return str(error.value)
+
+
+def free_port() -> int:
+    "A port that nobody listens to."
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]

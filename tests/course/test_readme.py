@@ -1,7 +1,10 @@
 """README.md is the course's front page, made readable on a code host."""
 
+import re
+
 import nbformat
 import pytest
+from listing import ROOT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 from readme import from_root, readme
 
@@ -22,6 +25,14 @@ def test_links_start_at_the_root(link, moved):
     assert from_root(link) == moved
 
 
+def test_links_of_this_readme_resolve():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    targets = re.findall(r"""(?:\]\(|\b(?:src|href)=["'])([^)"'#\s]+)""", text)
+    assert len(targets) > 20 and not [
+        t for t in targets if not re.match("[a-z]+:", t) and not (ROOT / t).exists()
+    ]
+
+
 def made(folder, *cells):
     "The README of a front page of these cells."
     (folder / "nbs").mkdir()
@@ -40,7 +51,6 @@ def test_page_is_run_and_shown(tmp_path):
             "#| echo: false\nfrom IPython.display import Markdown\nMarkdown(f'| {int(secret) + 1} |')"
         ),
         new_code_cell("#| eval: false\ntrain('market')"),
-        new_code_cell("#| hide\nimport nbdev\n\nnbdev.nbdev_export()"),
     )
     assert (
         text == "# The course\n\nSee [the licence](LICENSE).\n\n| 42 |\n\n```python\ntrain('market')\n```\n"
