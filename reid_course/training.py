@@ -278,8 +278,8 @@ def valid_losses(
         for rows in PKBatchSampler(frame.pid.to_numpy(), p, config.k)
     ]
     objective.to(device)
-    means = {name: torch.stack([row[name] for row in losses]).detach().mean().item() for name in losses[0]}
-    return {f"valid_{name}": mean for name, mean in means.items()}
+    means = torch.stack([torch.stack([*row.values()]) for row in losses]).detach().mean(0).tolist()
+    return {f"valid_{name}": mean for name, mean in zip(losses[0], means, strict=True)}
 
 # %% ../nbs/12_training.ipynb #8a30b2c2
 class Run(RunFolder):
