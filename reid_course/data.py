@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Schema', 'UPPER_COLOURS', 'LOWER_COLOURS', 'ATTRIBUTES', 'MARKET', 'JUNK', 'NAMES', 'ANNOTATION_COLUMNS', 'Attribute',
            'validate_annotations', 'from_annotations', 'to_annotations', 'parse_name', 'Issue', 'list_images',
-           'Dataset', 'scan_dataset', 'load_dataset', 'attribute_targets', 'camera_ids']
+           'Dataset', 'scan_dataset', 'load_dataset', 'attribute_targets', 'without_junk', 'person_names', 'camera_ids']
 
 # %% ../nbs/01_data.ipynb #2d954c7b
 import re
@@ -342,6 +342,21 @@ def attribute_targets(
 ) -> np.ndarray:  # (n, attributes), int64: class numbers, −1 unknown
     "The attributes as an array, in the schema's order."
     return frame[[a.name for a in schema]].to_numpy(np.int64)
+
+
+def without_junk(
+    schema: Schema,
+) -> Schema:
+    "The attributes of people."
+    return tuple(a for a in schema if a.role != "junk")
+
+
+def person_names(
+    data: Dataset,
+    frame: pd.DataFrame,  # rows of it
+) -> list[str]:  # (n) what each row's person is called: the folder, else the number
+    "People by name, because a number is a position that another person may have tomorrow."
+    return [data.names.get(pid, str(pid)) for pid in frame.pid]
 
 
 def camera_ids(
