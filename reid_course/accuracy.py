@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from .data import ATTRIBUTES, NAMES
+from .data import ATTRIBUTES, NAMES, Schema
 from .engine.arrays import to_int64
 from .errors import ReidError
 
@@ -35,19 +35,20 @@ def _f1(said: np.ndarray, true: np.ndarray) -> float:
     return float(np.mean(2 * np.array(both) / np.array(either)))
 
 # %% ../nbs/workshop/accuracy.ipynb #788de6e5
-def _answers(values: Any, what: str, lowest: int) -> np.ndarray:
+def _answers(values: Any, what: str, lowest: int, schema: Schema = ATTRIBUTES) -> np.ndarray:
     "Class numbers (n, 12), checked; `lowest` is −1 where unknown ones are allowed."
+    names = [a.name for a in schema]
     if isinstance(values, pd.DataFrame):
-        missing = [name for name in NAMES if name not in values]
+        missing = [name for name in names if name not in values]
         if missing:
-            raise ReidError(f"{what}: column {missing[0]!r} is missing; expected {', '.join(NAMES)}")
-        values = values[NAMES]
+            raise ReidError(f"{what}: column {missing[0]!r} is missing; expected {', '.join(names)}")
+        values = values[names]
     array = to_int64(values, what)
-    if not (array.ndim == 2 and array.shape[1] == len(NAMES)):
+    if not (array.ndim == 2 and array.shape[1] == len(names)):
         raise ReidError(
-            f"{what} has shape {array.shape}; expected (n, {len(NAMES)}): a class number per image and attribute"
+            f"{what} has shape {array.shape}; expected (n, {len(names)}): a class number per image and attribute"
         )
-    for attribute, column in zip(ATTRIBUTES, array.T, strict=True):
+    for attribute, column in zip(schema, array.T, strict=True):
         wrong = np.flatnonzero((column < lowest) | (column >= len(attribute.classes)))
         if len(wrong):
             raise ReidError(
@@ -58,35 +59,44 @@ def _answers(values: Any, what: str, lowest: int) -> np.ndarray:
 
 
 def _per_attribute(
-    score: Callable[[np.ndarray, np.ndarray], float], predictions: Any, targets: Any, name: str
+    score: Callable[[np.ndarray, np.ndarray], float],
+    predictions: Any,
+    targets: Any,
+    name: str,
+    schema: Schema = ATTRIBUTES,
 ) -> pd.Series:
     "`score` of each attribute's known labels."
-    said, true = _answers(predictions, "predictions", 0), _answers(targets, "targets", -1)
+    said, true = _answers(predictions, "predictions", 0, schema), _answers(targets, "targets", -1, schema)
     if len(said) != len(true):
         raise ReidError(f"{len(said)} predictions for {len(true)} targets; expected as many")
     pairs = [(s[t >= 0], t[t >= 0]) for s, t in zip(said.T, true.T, strict=True)]
-    return pd.Series([score(s, t) if len(t) else float("nan") for s, t in pairs], index=NAMES, name=name)
+    return pd.Series(
+        [score(s, t) if len(t) else float("nan") for s, t in pairs], index=[a.name for a in schema], name=name
+    )
 
 # %% ../nbs/workshop/accuracy.ipynb #81ec8dae
 def attribute_accuracy(
     predictions: ArrayLike,  # (n, 12) class numbers; columns in Table 1's order, or a table with their names
     targets: ArrayLike,  # (n, 12) class numbers, −1 where unknown
+    schema: Schema = ATTRIBUTES,  # the attributes of the columns
 ) -> pd.Series:  # (12,) in 0..1, indexed by attribute; NaN where no label is known
     "Share of right answers per attribute (the report, Table 1). `ReidError`: wrong shape, class out of range."
-    return _per_attribute(_accuracy, predictions, targets, "accuracy")
+    return _per_attribute(_accuracy, predictions, targets, "accuracy", schema)
 
 
 def balanced_accuracy(
     predictions: ArrayLike,  # (n, 12), as in `attribute_accuracy`
     targets: ArrayLike,  # (n, 12), −1 where unknown
+    schema: Schema = ATTRIBUTES,  # the attributes of the columns
 ) -> pd.Series:  # (12,) in 0..1; NaN where no label is known
     "Mean recall over the classes that occur in the targets, per attribute."
-    return _per_attribute(_balanced, predictions, targets, "balanced accuracy")
+    return _per_attribute(_balanced, predictions, targets, "balanced accuracy", schema)
 
 
 def macro_f1(
     predictions: ArrayLike,  # (n, 12), as in `attribute_accuracy`
     targets: ArrayLike,  # (n, 12), −1 where unknown
+    schema: Schema = ATTRIBUTES,  # the attributes of the columns
 ) -> pd.Series:  # (12,) in 0..1; NaN where no label is known
     "Mean F1 over the classes that occur in the targets, per attribute."
-    return _per_attribute(_f1, predictions, targets, "macro F1")
+    return _per_attribute(_f1, predictions, targets, "macro F1", schema)

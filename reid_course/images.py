@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MAX_PIXELS', 'MAX_SCANS', 'IMAGENET_MEAN', 'IMAGENET_STD', 'read_image', 'ImageStore', 'to_input', 'flip_and_shift',
-           'erase', 'make_junk', 'find_faults', 'count_dataset', 'check_dataset']
+           'random_erasing', 'make_junk', 'find_faults', 'count_dataset', 'check_dataset']
 
 # %% ../nbs/03_images.ipynb #2e327e54
 import os
@@ -103,7 +103,7 @@ class ImageStore:
             return self.kept[rows]
         return self._read([self.paths[i] for i in np.arange(len(self))[rows]])
 
-    def on(
+    def batch_reader(
         self,
         device: "torch.device",  # where batches are wanted
         needed: "slice | torch.Tensor" = slice(None),  # which rows of each batch; the others may stay black
@@ -158,7 +158,7 @@ def flip_and_shift(
     return images[torch.arange(n, device=images.device)[:, None, None], ys[:, :, None], xs[:, None, :]]
 
 # %% ../nbs/03_images.ipynb #3dc26232
-def erase(
+def random_erasing(
     images: "torch.Tensor",  # (n, height, width, 3), uint8
     generator: "torch.Generator",  # source of chance, on the CPU
     probability: float = 0.5,  # of an image to be chosen, 0..1

@@ -9,7 +9,7 @@ __all__ = ['split_identities', 'most_frequent_class_accuracy']
 import numpy as np
 import pandas as pd
 
-from .data import ATTRIBUTES, NAMES
+from .data import ATTRIBUTES, NAMES, Schema
 from .errors import ReidError
 
 # %% ../nbs/02_split.ipynb #847bd930
@@ -43,19 +43,22 @@ def split_identities(
 def most_frequent_class_accuracy(
     train: pd.DataFrame,  # images to count the classes on
     valid: pd.DataFrame,  # images to answer for
+    schema: Schema = ATTRIBUTES,  # the attributes wanted
 ) -> pd.Series:  # accuracy of each of the 12 attributes, 0..1; NaN where `train` or `valid` knows no label
     "Accuracy of always answering the commonest training class (the report's MFC, Table 1)."
     for what, frame in {"the training's table": train, "the table to answer for": valid}.items():
-        missing = [name for name in NAMES if name not in frame]
+        missing = [name for name in (a.name for a in schema) if name not in frame]
         if missing:
-            raise ReidError(f"{what} has no column {missing[0]!r}; expected {', '.join(NAMES)}")
-        for a in ATTRIBUTES:
+            raise ReidError(
+                f"{what} has no column {missing[0]!r}; expected {', '.join(a.name for a in schema)}"
+            )
+        for a in schema:
             wrong = frame[a.name][~frame[a.name].isin(range(-1, len(a.classes)))]
             found = f"{what}: {a.name} of row {wrong.index[:1].tolist()} is {wrong[:1].tolist()}"
             if not wrong.empty:
                 raise ReidError(f"{found}; expected a class number from 0 to {len(a.classes) - 1}, or -1")
     return pd.Series(
-        {a.name: _guess(train[a.name], valid[a.name], len(a.classes)) for a in ATTRIBUTES}, name="MFC"
+        {a.name: _guess(train[a.name], valid[a.name], len(a.classes)) for a in schema}, name="MFC"
     )
 
 

@@ -142,6 +142,7 @@ def real_data(
     if not market:
         remedy = "for the real data: export REID_MARKET=FOLDER; the drawn ones need nothing"
         return Finding("note", what, "not set", remedy)
+    from reid_course.data import scan_dataset  # what it needs may be broken
 
     try:
         data, faults = scan_dataset(market)

@@ -67,18 +67,6 @@ def _course_name(answer: Callable) -> Trials:
     yield right, f"wrong for {pid, camid, number}"
 
 
-def _draw(answer: Callable) -> Trials:
-    "02: draw(seed, index) -> float in 0..1, a function of its arguments alone."
-    grid = [[answer(seed, index) for index in range(200)] for seed in range(5)]
-    yield all(0 <= x < 1 for row in grid for x in row), "numbers lie in 0 <= x < 1"
-    right = answer(3, 7) == answer(3, 7) == grid[3][7]
-    yield right, "asked twice, the same pair must give the same number: no global generator"
-    yield len(set(grid[0])) > 190, "different indices must give different numbers"
-    yield len({row[0] for row in grid}) == 5, "different seeds must give different numbers"
-    yield answer(0, 1) != answer(1, 0), "(0, 1) and (1, 0) gave the same: do not add up the two numbers"
-    yield abs(np.mean(grid) - 0.5) < 0.05, f"a mean of {np.mean(grid):.2f}; that of even numbers is 0.5"
-
-
 def _folds(answer: Callable) -> Trials:
     "03: folds(pids, n) -> (images,), the fold 0..n-1 of each image."
     rng = np.random.default_rng(0)
@@ -283,7 +271,7 @@ def _search_parts(answer: Callable) -> Trials:
 
 # %% ../../nbs/workshop/exercises.ipynb #cce292ca
 CHECKS |= {
-    **{"01": _course_name, "02": _draw, "03": _folds, "04": _receptive_field, "05": _smoothed, "06": _attend},
+    **{"01": _course_name, "03": _folds, "04": _receptive_field, "05": _smoothed, "06": _attend},
     **{
         "07": _count_triplets,
         "08": _easy_positive,
@@ -298,9 +286,10 @@ CHECKS |= {
 def expected(
     found: dict[str, float],  # what your run gave, by name
     lesson: str,  # such as "08"
-    file: str | Path = "../../results/bands.json",  # of `make bands`
+    file: str | Path | None = None,  # of `make bands`; None: that of this checkout, from whichever folder
 ) -> None:
     "Print each quantity beside its band, and whether it lies inside."
+    file = file or _bands_file()
     bands = json.loads(Path(file).read_text()).get(lesson, {})
     width = max(map(len, found), default=0)
     for name, value in found.items():
@@ -311,6 +300,12 @@ def expected(
         digits = 3 if around < 0.1 else 2 if around < 1 else 1 if around < 10 else 0
         numbers = (f"{x:.{digits}f}" for x in (value, mean, around))
         print(f"{name:<{width}}  " + "{:>7}   expected {:>7} ± {:<5}   ".format(*numbers) + inside)
+
+
+def _bands_file() -> Path:
+    "results/bands.json of the folder that lessons run in, or of one above it."
+    above = (folder / "results" / "bands.json" for folder in (Path.cwd(), *Path.cwd().parents))
+    return next((file for file in above if file.exists()), Path("results/bands.json"))
 
 
 def band(
