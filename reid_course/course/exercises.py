@@ -272,9 +272,10 @@ CHECKS |= {
 def expected(
     found: dict[str, float],  # what your run gave, by name
     lesson: str,  # such as "08"
-    file: str | Path = "../../results/bands.json",  # of `make bands`
+    file: str | Path | None = None,  # of `make bands`; None: that of this checkout, from whichever folder
 ) -> None:
     "Print each quantity beside its band, and whether it lies inside."
+    file = file or _bands_file()
     bands = json.loads(Path(file).read_text()).get(lesson, {})
     width = max(map(len, found), default=0)
     for name, value in found.items():
@@ -285,6 +286,12 @@ def expected(
         digits = 3 if around < 0.1 else 2 if around < 1 else 1 if around < 10 else 0
         numbers = (f"{x:.{digits}f}" for x in (value, mean, around))
         print(f"{name:<{width}}  " + "{:>7}   expected {:>7} ± {:<5}   ".format(*numbers) + inside)
+
+
+def _bands_file() -> Path:
+    "results/bands.json of the folder that lessons run in, or of one above it."
+    above = (folder / "results" / "bands.json" for folder in (Path.cwd(), *Path.cwd().parents))
+    return next((file for file in above if file.exists()), Path("results/bands.json"))
 
 
 def band(
