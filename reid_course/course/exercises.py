@@ -294,6 +294,12 @@ def expected(
         print(f"{name:<{width}}  " + "{:>7}   expected {:>7} ± {:<5}   ".format(*numbers) + inside)
 
 
+def _bands_file() -> Path:
+    "results/bands.json of the folder that lessons run in, or of one above it."
+    above = (folder / "results" / "bands.json" for folder in (Path.cwd(), *Path.cwd().parents))
+    return next((file for file in above if file.exists()), Path("results/bands.json"))
+
+
 def band(
     values: list[float],  # of several seeds
 ) -> dict[str, float]:  # mean, standard deviation, half-width of the band, number of seeds

@@ -144,7 +144,6 @@ def first(right):
     return (right & (np.arange(right.shape[1]) < n[:, None])).sum(1) / np.maximum(n, 1)
 
 
-SHIFT = np.random.default_rng(0)
 FILES = lambda text: [file.strip() for file in text.split(",") if file.strip()]  # noqa: E731
 
 
@@ -156,26 +155,6 @@ def less(g: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
 def operated(cut: Callable, always: bool = False) -> Callable:
     "Surgery that cuts in some way, where gradients conflict or always."
     return lambda g, h: sum(cut(g, h)) if always or g @ h < 0 else g + h
-
-
-def in_parts(best: Callable, counted: bool) -> Callable:
-    "A search through parts that takes from each what `best` says, and counts positions through all or in each."
-
-    def search(query: np.ndarray, parts: list[np.ndarray], k: int) -> np.ndarray:
-        starts = np.cumsum([0, *map(len, parts)]) if counted else [0] * len(parts)
-        found = []
-        for start, part in zip(starts, parts, strict=False):
-            distances = np.linalg.norm(part - query, axis=1)
-            found += [(distances[i], start + i) for i in best(distances, k)]
-        return np.array([i for _, i in sorted(found, key=lambda pair: pair[0])[:k]])
-
-    return search
-
-
-def later_first(query: np.ndarray, parts: list[np.ndarray], k: int) -> np.ndarray:
-    "The nearest of a gallery in parts, of equals the later one first."
-    distances = np.linalg.norm(np.concatenate(parts) - query, axis=1)
-    return np.lexsort((-np.arange(len(distances)), distances))[:k]
 
 
 WRONG: dict[str, list[tuple[Callable, str]]] = {

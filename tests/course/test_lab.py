@@ -13,11 +13,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from listing import NOTEBOOKS, ROOT
+from listing import FRONT, LESSONS, ROOT, WORKSHOP
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from support import copy_tree, free_port
 
-SHORT = "03_split"
+SHORT = ROOT / "nbs" / "02_split.ipynb"
 KERNEL = "Python 3 (ipykernel)"
 PER_LESSON = 600  # seconds, on a busy machine
 
@@ -26,7 +26,7 @@ def cleared(
     tree: Path,  # a folder to make
 ) -> Path:  # the same
     "A copy of the project whose lessons show nothing yet: old outputs must not pass for new ones."
-    for path in (copy_tree(tree) / "nbs").glob("*.ipynb"):
+    for path in (copy_tree(tree) / "nbs").rglob("*.ipynb"):
         lesson = nbformat.read(path, as_version=4)
         for cell in lesson.cells:
             if cell.cell_type == "code":
@@ -177,10 +177,11 @@ def faults(
 
 def inside(
     address: str,  # of the start lesson, with a token
-    lesson: str,
+    lesson: Path,
 ) -> str:  # its address, in a workspace of its own: nothing else is open there
-    "Another lesson in the same JupyterLab."
-    return address.replace("start.ipynb", f"{lesson}.ipynb").replace("/lab/", f"/lab/workspaces/{lesson}/")
+    "Another notebook in the same JupyterLab."
+    place = lesson.relative_to(ROOT / "nbs").as_posix()
+    return address.replace("start.ipynb", place).replace("/lab/", f"/lab/workspaces/{lesson.stem}/")
 
 
 def test_opens_on_the_start_lesson_and_runs_one(browser, tmp_path):
@@ -193,15 +194,20 @@ def test_opens_on_the_start_lesson_and_runs_one(browser, tmp_path):
         page.close()
         page = browser.new_page()
         page.goto(inside(address, SHORT))
-        assert faults(page, ROOT / "nbs" / f"{SHORT}.ipynb") == []
+        assert faults(page, SHORT) == []
+
+
+DEEP = [
+    pytest.param(path, marks=pytest.mark.deep) for path in WORKSHOP
+]  # whose readers have an editor of their own
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("lesson", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("lesson", [FRONT, *LESSONS, *DEEP], ids=lambda path: path.stem)
 def test_every_lesson_runs(browser, tmp_path, lesson):
     with lab(cleared(tmp_path / "tree"), tmp_path / "jupyter") as address:
         page = browser.new_page()
-        page.goto(inside(address, lesson.stem))
+        page.goto(inside(address, lesson))
         assert faults(page, lesson) == []
 
 
@@ -217,7 +223,7 @@ def test_a_bar_may_stop_where_an_error_is_awaited():
 def test_a_slider_moves_the_figure(browser, tmp_path):
     with lab(cleared(tmp_path / "tree"), tmp_path / "jupyter") as address:
         page = browser.new_page()
-        page.goto(inside(address, "08_triplet"))
+        page.goto(inside(address, ROOT / "nbs" / "08_triplet.ipynb"))
         run_all(page, PER_LESSON)
         figure = page.locator(".jp-OutputArea-output .widget-interact img, .jp-OutputArea .widget-output img")
         before = figure.first.get_attribute("src")

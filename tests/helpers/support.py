@@ -18,6 +18,7 @@ def run(
     *command: str | Path,  # a program installed beside this Python, or "python"; then its arguments
     cwd: Path = ROOT,
     seconds: float = 120,  # after these it is ended, with every process it started
+    **environment: str,  # variables beside those of this process
 ) -> tuple[int, str]:  # exit code (negative: ended by a signal) and everything printed
     "Run a command in a process of its own."
     name, *arguments = map(str, command)
@@ -25,6 +26,7 @@ def run(
     process = subprocess.Popen(
         [program, *arguments],
         cwd=cwd,
+        env=os.environ | environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -31,7 +31,7 @@ from reid_course.split import split_identities
 from reid_course.training import score, train
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes are forked, and killed, as on POSIX")
-NUMBERS = [2, pytest.param(4, marks=pytest.mark.long)]
+NUMBERS = [2, pytest.param(4, marks=pytest.mark.deep)]
 
 
 # A training

@@ -17,7 +17,7 @@ from reid_course.learning import Config, State
 from reid_course.model import build_model
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes are forked, and killed, as on POSIX")
-NUMBERS = [2, pytest.param(4, marks=pytest.mark.long)]
+NUMBERS = [2, pytest.param(4, marks=pytest.mark.deep)]
 
 
 VARIANTS = {

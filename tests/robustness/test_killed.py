@@ -11,7 +11,7 @@ import pytest
 from stopped import Nursery, assert_same, words
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kill -9 and fork are of POSIX systems")
-MANY = pytest.param(5, marks=pytest.mark.long)
+MANY = pytest.param(5, marks=pytest.mark.deep)
 TRAINING = ("before the first checkpoint", "batch", "checkpoint", "evaluation")
 KINDS = {TRAINING[0]: (), "evaluation": ("look", "table")}
 PHASES = {
@@ -56,7 +56,7 @@ def test_killed_in_each_phase(
 
 
 @pytest.mark.parametrize(
-    ("command", "kills"), [("train", 3), *(pytest.param(x, 5, marks=pytest.mark.long) for x in PHASES)]
+    ("command", "kills"), [("train", 3), *(pytest.param(x, 5, marks=pytest.mark.deep) for x in PHASES)]
 )
 def test_killed_at_any_moment(
     command: str, kills: int, nursery: Nursery, small_set: Path, left_alone, tmp_path: Path

@@ -17,7 +17,7 @@ FATES = {
     "EROFS": "may write to",
     "EIO": "Input/output error",
 }
-LONG = [pytest.param(command, marks=pytest.mark.long) for command in ("demo", "reproduce")]
+DEEP = [pytest.param(command, marks=pytest.mark.deep) for command in ("demo", "reproduce")]
 
 
 def assert_refused(nursery: Nursery, code: int, said: str, out: Path) -> None:
@@ -30,7 +30,7 @@ def assert_refused(nursery: Nursery, code: int, said: str, out: Path) -> None:
         read_weights(file)
 
 
-@pytest.mark.parametrize("command", ("train", *LONG))
+@pytest.mark.parametrize("command", ("train", *DEEP))
 def test_stopped_and_given_again(command: str, nursery: Nursery, small_set: Path, left_alone, tmp_path: Path):
     (expected, seen, _), out = left_alone(command), tmp_path / "result"
     seed = random.randrange(10**6)
