@@ -49,6 +49,10 @@ def attribute_loss(
     weights: Sequence[Tensor] | None = None,  # (classes,) per attribute: what a mistake on each class costs
 ) -> Tensor:  # scalar >= 0; 0 if nothing is known
     "Mean of the attributes' cross-entropies over the known labels (the report, section 3.1)."
+    if not logits:
+        raise ReidError(
+            "no logits; expected (n, classes) of each attribute: the network has no attribute heads"
+        )
     expected = (len(logits[0]), len(logits))
     if targets.shape != expected:
         raise ReidError(
