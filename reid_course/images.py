@@ -16,19 +16,12 @@ import torch
 
 from .engine.decode import read_image
 from .engine.display import progress
+from .engine.memory import memory_share
 from .errors import ReidError
 
 _all_ = ["read_image"]
 
 # %% ../nbs/03_images.ipynb #9de565e0
-def _memory() -> int:
-    "Bytes of memory in this machine; 8 GiB where the system does not tell."
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return 8 * 2**30
-
-
 class ImageStore:
     "Images by row number. In memory as uint8 if they take at most a quarter of it, else decoded when asked for."
 
@@ -41,7 +34,7 @@ class ImageStore:
         if len(paths) <= 0:
             raise ReidError("no image to read; expected at least one")
         self.paths, self.size = list(paths), tuple(size)
-        fits = len(self.paths) * size[0] * size[1] * 3 <= _memory() // 4
+        fits = len(self.paths) * size[0] * size[1] * 3 <= memory_share() // 4
         keep = fits if cache is None else cache
         self.kept = self._read(self.paths) if keep else None
 
