@@ -8,14 +8,16 @@ __all__ = ['IMAGENET_MEAN', 'IMAGENET_STD', 'ImageStore', 'to_input', 'flip_and_
 
 # %% ../nbs/03_images.ipynb #2e327e54
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import torch
 
 from .engine.decode import read_image
 from .engine.display import progress
+from .engine.loading import read_ahead
 from .engine.memory import memory_share
 from .errors import ReidError
 
@@ -36,13 +38,13 @@ class ImageStore:
         self.paths, self.size = list(paths), tuple(size)
         fits = len(self.paths) * size[0] * size[1] * 3 <= memory_share() // 4
         keep = fits if cache is None else cache
-        self.kept = self._read(self.paths) if keep else None
+        self.kept = self._read(self.paths, "reading images") if keep else None
 
-    def _read(self, paths: Sequence[str]) -> np.ndarray:
+    def _read(self, paths: Sequence[str], title: str = "") -> np.ndarray:
         images = np.empty((len(paths), *self.size, 3), np.uint8)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             decoded = pool.map(lambda path: read_image(path, self.size), paths)
-            for i, image in enumerate(progress(decoded, "reading images", len(paths))):
+            for i, image in enumerate(progress(decoded, title, len(paths)) if title else decoded):
                 images[i] = image
         return images
 
@@ -61,19 +63,19 @@ class ImageStore:
         self,
         device: torch.device,  # where batches are wanted
         needed: slice | torch.Tensor = slice(None),  # which rows of each batch; the others may stay black
-    ) -> Callable[[list[int]], torch.Tensor]:  # row numbers -> (n, height, width, 3), uint8, on the device
-        "A reader of batches. What is in memory goes to the device once, whole."
-        if self.kept is not None:
-            resident = torch.from_numpy(self.kept).to(device)
-            return lambda rows: resident[rows]
+    ) -> Callable[[Sequence[list[int]]], Iterator[torch.Tensor]]:  # row numbers of batches -> their images
+        "A reader of batches, (n, height, width, 3) uint8 each. What is in memory goes to the device once, whole."
+        if self.kept is None:
+            return lambda batches: read_ahead(partial(self._needed, needed=needed), batches, device)
+        resident = torch.from_numpy(self.kept).to(device)
+        return lambda batches: (resident[rows] for rows in batches)
 
-        def read(rows: list[int]) -> torch.Tensor:
-            places = torch.arange(len(rows))[needed].numpy()
-            batch = np.zeros((len(rows), *self.size, 3), np.uint8)
-            batch[places] = self[np.array(rows)[places]]
-            return torch.from_numpy(batch).to(device)
-
-        return read
+    def _needed(self, rows: list[int], needed: slice | torch.Tensor) -> np.ndarray:
+        "A batch in which some rows are read and the others are black."
+        places = torch.arange(len(rows))[needed].numpy()
+        batch = np.zeros((len(rows), *self.size, 3), np.uint8)
+        batch[places] = self[np.array(rows)[places]]
+        return batch
 
 # %% ../nbs/03_images.ipynb #122d3c5c
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
