@@ -39,6 +39,7 @@ class ImageStore:
         fits = len(self.paths) * size[0] * size[1] * 3 <= memory_share() // 4
         keep = fits if cache is None else cache
         self.kept = self._read(self.paths, "reading images") if keep else None
+        self._resident: dict[torch.device, torch.Tensor] = {}
 
     def _read(self, paths: Sequence[str], title: str = "") -> np.ndarray:
         images = np.empty((len(paths), *self.size, 3), np.uint8)
@@ -64,11 +65,12 @@ class ImageStore:
         device: torch.device,  # where batches are wanted
         needed: slice | torch.Tensor = slice(None),  # which rows of each batch; the others may stay black
     ) -> Callable[[Sequence[list[int]]], Iterator[torch.Tensor]]:  # row numbers of batches -> their images
-        "A reader of batches, (n, height, width, 3) uint8 each. What is in memory goes to the device once, whole."
+        "A reader of batches, (n, height, width, 3) uint8 each. What is in memory goes to the device once, whole, and stays there."
         if self.kept is None:
             return lambda batches: read_ahead(partial(self._needed, needed=needed), batches, device)
-        resident = torch.from_numpy(self.kept).to(device)
-        return lambda batches: (resident[rows] for rows in batches)
+        if device not in self._resident:
+            self._resident[device] = torch.from_numpy(self.kept).to(device)
+        return lambda batches: (self._resident[device][rows] for rows in batches)
 
     def _needed(self, rows: list[int], needed: slice | torch.Tensor) -> np.ndarray:
         "A batch in which some rows are read and the others are black."

@@ -9,10 +9,12 @@ import pandas as pd
 import pytest
 import torch
 
+from reid_course.data import load_dataset
 from reid_course.engine.loading import read_ahead
 from reid_course.errors import ReidError
 from reid_course.images import ImageStore
 from reid_course.minimarket import make_minimarket
+from reid_course.model import build_model
 from reid_course.training import train
 
 CPU = torch.device("cpu")
@@ -65,3 +67,19 @@ def test_what_fits_goes_to_the_device_once(tmp_path: Path, monkeypatch: pytest.M
     quick = {"size": (32, 16), "strides": "imagenet", "weights": None, "valid": 0.0, "p": 2, "k": 2}
     train(data, tmp_path / "run", epochs=3, **quick)
     assert len(made) == 1
+
+
+def test_what_is_predicted_again_stays_on_the_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    data = load_dataset(make_minimarket(tmp_path / "set", 4, (32, 16), "course", images_per_identity=4))
+    model, images = (
+        build_model(size=(32, 16), strides="imagenet").eval(),
+        ImageStore(data.train.path, (32, 16)),
+    )
+    first, copied = model.predict(images, batch=5), []
+    monkeypatch.setattr(torch, "from_numpy", lambda array: copied.append(array.shape))
+    again = model.predict(images, batch=5)
+    assert not copied
+    np.testing.assert_array_equal(first.embeddings, again.embeddings)
+    monkeypatch.undo()
+    read = model.predict(ImageStore(data.train.path, (32, 16), cache=False), batch=5)
+    np.testing.assert_array_equal(first.embeddings, read.embeddings)
