@@ -131,9 +131,10 @@ class PKBatches:
         "The batches of an epoch."
         self.sampler.set_epoch(epoch)
         generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + epoch)
-        for rows in self.sampler:
+        batches = list(self.sampler)
+        for rows, images in zip(batches, self.read(batches), strict=True):
             index = torch.tensor(rows, device=self.targets["pids"].device)
-            images = self.transform(self.read(rows), generator)
+            images = self.transform(images, generator)
             targets = {name: x[index] for name, x in self.targets.items()}
             if self.config.junk > 0:
                 images, targets["attributes"] = with_junk(
