@@ -9,7 +9,7 @@ HERE = Path(__file__).parent
 config = ConfigParser(delimiters=["="])
 config.read(HERE / "settings.ini", encoding="utf-8")
 settings = config["DEFAULT"]
-extras = {name: settings[f"{name}_requirements"].split() for name in ("gallery", "hog", "onnx", "timm")}
+extras = {name: settings[f"{name}_requirements"].split() for name in ("app", "gallery", "hog", "onnx", "timm")}
 
 setup(
     name=settings["lib_name"],
@@ -31,7 +31,7 @@ setup(
     ],
     python_requires=f">={settings['min_python']}",
     packages=find_packages(include=["reid_course", "reid_course.*"]),
-    package_data={"": ["*.jinja", "*.js"], "reid_course": ["py.typed"]},
+    package_data={"": ["*.jinja", "*.js"], "reid_course": ["py.typed"], "reid_course.pages": ["fonts/*"]},
     install_requires=settings["requirements"].split(),
     extras_require={"dev": sum(extras.values(), settings["dev_requirements"].split()), **extras},
     entry_points={

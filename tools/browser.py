@@ -7,12 +7,17 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Thread
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 WIDTHS = {390: 844, 768: 1024, 1440: 900}  # a phone, a tablet, a desk: width -> height
+FONTS_ONLY = """<?xml version="1.0"?>
+<fontconfig><dir>{fonts}</dir><cachedir>{cache}</cachedir>
+<include ignore_missing="yes">/etc/fonts/conf.d</include></fontconfig>
+"""
 MISSING = "no Chromium here; expected the program chromium: on Debian, apt-get install chromium"
 
 
@@ -31,6 +36,22 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+@contextmanager
+def with_fonts(
+    browser: Browser,
+    fonts: Path,  # a folder: the machine has these and no others
+) -> Iterator[Browser]:
+    "A second browser of the same kind, on a machine with other fonts."
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "fonts.conf"
+        file.write_text(FONTS_ONLY.format(fonts=fonts, cache=folder), encoding="utf-8")
+        start = browser.browser_type.launch
+        env = os.environ | {"FONTCONFIG_FILE": str(file)}
+        other = start(executable_path=find_chromium(), args=["--no-sandbox"], env=env)
+        yield other
+        other.close()
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -72,6 +93,7 @@ def opened(
     page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.goto(address, wait_until="networkidle")
+    page.evaluate("document.fonts.ready.then(() => null)")
     return page, wrong
 
 

@@ -75,6 +75,13 @@ def plain(
     return re.sub(r"(^|/)\d+[a-z]?_", r"\1", name)
 
 
+def address(
+    path: Path,  # a notebook of either shelf
+) -> str:  # "triplet.html", "workshop/files.html"
+    "Its page in the site."
+    return plain(named(path)).replace(".ipynb", ".html")
+
+
 def heading(
     path: Path,  # a notebook
 ) -> str:  # "08 The triplet loss", and only the title in the workshop
@@ -273,7 +280,7 @@ def write_sidebar(
     file = PAGES / "sidebar.yml"
     config = yaml.safe_load(file.read_text(encoding="utf-8"))
     contents = entries(config["website"]["sidebar"]["contents"])
-    pages: list = ["reference/index.qmd"]
+    pages: list = [{"text": "All modules", "href": "reference/index.qmd"}]
     for title, modules in shelves(reference).items():
         inner = [{"text": name.split(".")[-1], "href": f"reference/{reference[name]}"} for name in modules]
         pages.append({"section": title, "contents": inner})
@@ -396,7 +403,7 @@ def build(
     for path in NOTEBOOKS:
         name, module = named(path), made.get(path, "")
         links = "" if path == FRONT else sources(path, module, reference.get(module, ""))
-        write_page(PAGES / name, terms, links, wanted.get(plain(name).replace(".ipynb", ".html"), set()))
+        write_page(PAGES / name, terms, links, wanted.get(address(path), set()))
         if names and name.removesuffix(".ipynb") not in whole:
             cut(PAGES / plain(name))
     write_sidebar(reference)

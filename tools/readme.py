@@ -49,6 +49,10 @@ def shown(cell) -> nbformat.NotebookNode:
     if cell.cell_type == "markdown":
         return new_markdown_cell(from_root(cell.source))
     code = re.sub(r"^(#\|.*\n)*", "", cell.source)
+    for output in cell.outputs:
+        data = output.get("data", {})
+        if "text/markdown" in data:
+            data["text/markdown"] = from_root("".join(data["text/markdown"]))
     hidden = {"transient": {"remove_source": cell.directives_.get("echo:") == ["false"]}}
     return new_code_cell(code, outputs=cell.outputs, metadata=hidden)
 

@@ -1,8 +1,8 @@
 """Pictures of every page at three widths, light and dark: python tools/screenshots.py [FOLDER [PAGE…]]
 
 Into build/screenshots/, to be looked at. FOLDER is a site, `_docs` unless another is named. With all pages come the
-open search, the open menu, and the page of `make course` where there is one. `python tools/screenshots.py report`
-draws that page's search for lesson 19, into nbs/images/, to be committed; it shows drawn people.
+open search, the open menu, both shelves, and the page of `make course` where there is one. `python
+tools/screenshots.py report` draws that page's search into nbs/images/, to be committed; it shows drawn people.
 """
 
 import io
@@ -53,6 +53,8 @@ def main(
         if not names:
             take(browser, f"{address}/index.html", "search", (1440,), ".smalldocs-search input", "mAP")
             take(browser, f"{address}/index.html", "menu", (390,), "[aria-label='Toggle navigation']")
+            sidebar = "[aria-label='Toggle sidebar navigation']"
+            take(browser, f"{address}/workshop/files.html", "shelves", (390, 768), sidebar)
         if not names and REPORT.exists():
             take(browser, REPORT.as_uri(), "report")
 

@@ -15,9 +15,11 @@ const options = (words) => words.map((word, i) => make("option", { value: i }, w
 
 const isDark = matchMedia("(prefers-color-scheme: dark)");
 const drawn = new Map(); // element -> figure
+let lettered = false; // Plotly measures texts when it first draws them, so it waits for the page's own letters
 
 function draw(element, figure) {
   drawn.set(element, figure);
+  if (!lettered) return;
   let text = JSON.stringify(figure);
   if (isDark.matches) for (const [light, dark] of Object.entries(page.dark)) text = text.replaceAll(light, dark);
   const { data, layout } = JSON.parse(text);
@@ -35,7 +37,9 @@ function draw(element, figure) {
 
 for (const element of document.querySelectorAll("[data-chart]"))
   draw(element, page.charts[element.dataset.section][element.dataset.chart]);
-isDark.addEventListener("change", () => drawn.forEach((figure, element) => draw(element, figure)));
+const drawAll = () => drawn.forEach((figure, element) => draw(element, figure));
+isDark.addEventListener("change", drawAll);
+document.fonts.load('12px "Source Sans 3"').finally(() => { lettered = true; drawAll(); });
 
 // Confusion: one table, of the chosen attribute and model
 

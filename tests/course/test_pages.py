@@ -11,23 +11,28 @@ import pytest
 import site_files
 from bs4 import BeautifulSoup
 from lessons import mark
-from listing import NOTEBOOKS, ROOT
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from listing import FRONT, LESSONS, NOTEBOOKS, ROOT, WORKSHOP
+from nbdev.doclinks import NbdevLookup
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
 from reid_course.data import ATTRIBUTES
 
 
-def test_front_page_tells_the_times():
-    page = nbformat.read(ROOT / "nbs" / "index.ipynb", as_version=4)
-    rows = re.findall(r"^\| \[.*?\]\((\S+)\) \|.*\| (.+) \|$", "\n".join(c.source for c in page.cells), re.M)
-    assert dict(rows) == {path.name: docs.minutes(path) for path in NOTEBOOKS if path.stem != "index"}
+def test_front_page_names_every_notebook():
+    page = nbformat.read(FRONT, as_version=4)
+    text = "\n".join(c.source for c in page.cells)
+    rows = re.findall(r"^\| \[.*?\]\((\S+)\) \|.*\| (.+) \|$", text, re.M)
+    assert rows == [(path.name, docs.minutes(path)) for path in LESSONS]
+    shelf = re.findall(r"\((workshop/\w+\.ipynb)\)", text.split("## The workshop")[1].split("\n## ")[0])
+    assert sorted(shelf) == [docs.named(path) for path in WORKSHOP]
 
 
 def test_stale_lessons_are_named(tmp_path, monkeypatch):
     page = tmp_path / "a.ipynb"
     nbformat.write(new_notebook(cells=[new_code_cell("1 + 1")]), page)
     monkeypatch.setattr(docs, "NOTEBOOKS", [page])
+    monkeypatch.setattr(docs, "NBS", tmp_path)
     assert docs.stale() == ["a.ipynb"]
     lesson = nbformat.read(page, as_version=4)
     lesson.metadata["reid_course"] = mark(lesson)
@@ -36,9 +41,11 @@ def test_stale_lessons_are_named(tmp_path, monkeypatch):
 
 
 def test_sidebar_has_every_page():
-    listed = re.findall(r"- (\w+\.ipynb)", (ROOT / "nbs" / "sidebar.yml").read_text(encoding="utf-8"))
-    assert listed[:2] == ["index.ipynb", "start.ipynb"]
-    assert listed[2:] == [path.name for path in NOTEBOOKS if path.name not in listed[:2]]
+    listed = re.findall(r"- ([\w/]+\.ipynb)", (ROOT / "nbs" / "sidebar.yml").read_text(encoding="utf-8"))
+    assert listed[:2] == ["index.ipynb", "start.ipynb"] and len(listed) == len(set(listed))
+    assert set(listed) == {docs.named(path) for path in NOTEBOOKS}
+    shelves = ["/" in name for name in listed]
+    assert shelves == sorted(shelves), "the course before the workshop"
 
 
 @pytest.mark.parametrize(
@@ -60,26 +67,73 @@ def test_first_mention_is_linked(text, linked):
 
 
 def test_glossary_is_read():
-    assert {"AP", "mAP", "rank-1"} <= set(docs.taught()["10_metrics.html"])
+    assert {"AP", "mAP", "rank-1"} <= set(docs.taught()["metrics.html"])
     assert docs.glossary()["re-identification"] == "start.ipynb#re-identification"
 
 
-def test_lesson_leads_to_its_sources(tmp_path):
+def test_lesson_leads_to_its_sources(tmp_path, monkeypatch):
     lesson = ROOT / "nbs" / "08_triplet.ipynb"
     assert docs.heading(lesson) == "08 The triplet loss"
     assert re.fullmatch(r"\d+ min", docs.minutes(lesson))
-    links = docs.sources("08_triplet.ipynb", "triplet")
-    for end in ("nbs/08_triplet.ipynb", "reference/triplet.qmd", "reid_course/triplet.py"):
+    links = docs.sources(lesson, "triplet", "triplet.qmd")
+    for end in ("nbs/08_triplet.ipynb", "(reference/triplet.qmd", "reid_course/triplet.py"):
         assert f"{end})" in links
+    monkeypatch.setattr(docs, "PAGES", tmp_path)
     page = tmp_path / "08_triplet.ipynb"
-    title = new_markdown_cell("# Title\n\n[a](start.ipynb#The-map), [b](#Here)")
+    title = new_markdown_cell("# Title\n\n[a](start.ipynb#The-map), [b](#Here), [c](workshop/files.ipynb)")
     badge = new_markdown_cell("[![Open in Colab](images/colab.svg)](https://x.org)")
-    nbformat.write(new_notebook(cells=[title, badge, new_code_cell("1")]), page)
-    docs.write_page(page, {})
-    first, second, _ = nbformat.read(page, as_version=4).cells
-    assert (first.source, second.source) == ("# Title\n\n[a](start.ipynb#the-map), [b](#here)", links)
+    cells = [title, badge, new_code_cell("def triplet_loss():\n    return 1"), new_code_cell("%cd")]
+    nbformat.write(new_notebook(cells=cells), page)
+    docs.write_page(page, {}, links, {"triplet_loss", "another"})
+    page = tmp_path / "triplet.ipynb"  # as nbdev links to it
+    first, second, place, *_ = nbformat.read(page, as_version=4).cells
+    inner = "[a](start.ipynb#the-map), [b](#here), [c](workshop/files.ipynb)"
+    assert (first.source, second.source) == (f"# Title\n\n{inner}", links)
+    assert place.source == '<div class="places"><span id="triplet_loss"></span></div>'
     docs.cut(page)
     assert len(nbformat.read(page, as_version=4).cells) == 2
+
+
+def test_workshop_leads_to_its_sources(tmp_path, monkeypatch):
+    notebook = ROOT / "nbs" / "workshop" / "files.ipynb"
+    assert docs.heading(notebook) == "Files that appear whole"
+    links = docs.sources(notebook, "engine.files", "files.qmd")
+    for end in ("nbs/workshop/files.ipynb", "(../reference/files.qmd", "reid_course/engine/files.py"):
+        assert f"{end})" in links
+    assert "Colab" not in links
+    monkeypatch.setattr(docs, "PAGES", tmp_path)
+    page = tmp_path / "workshop" / "files.ipynb"
+    page.parent.mkdir()
+    printed = new_output("display_data", {"text/markdown": "[b](../10_metrics.ipynb)"})
+    cells = [new_markdown_cell("# Title"), new_markdown_cell("[a](../08_triplet.ipynb#See-it), an anchor")]
+    nbformat.write(new_notebook(cells=[*cells, new_code_cell("1", outputs=[printed])]), page)
+    docs.write_page(page, {"anchor": "start.ipynb#anchor"}, links)
+    _, _, text, code = nbformat.read(page, as_version=4).cells
+    assert text.source == "[a](../triplet.ipynb#see-it), an [anchor](../start.ipynb#anchor){.term}"
+    assert code.outputs[0].data["text/markdown"] == "[b](../metrics.ipynb)"
+
+
+def test_reference_is_in_shelves():
+    pages = {"triplet": "triplet.qmd", "minimarket": "minimarket.qmd", "minimarket.people": "people.qmd"}
+    assert docs.shelves(pages) == {
+        "reid_course": ["triplet"],
+        "reid_course.minimarket": ["minimarket", "minimarket.people"],
+    }
+    at = ROOT / "nbs"
+    assert docs.built_in(at / "08_triplet.ipynb").startswith(
+        "Built in [lesson 08, The triplet loss](../triplet.ipynb)"
+    )
+    assert "workshop page [Errors](../workshop/errors.ipynb)" in docs.built_in(
+        at / "workshop" / "errors.ipynb"
+    )
+
+
+def test_other_projects_find_the_pages():
+    found = NbdevLookup()
+    for name, page in (("engine.files.atomic_write", "workshop/files"), ("triplet.triplet_loss", "triplet")):
+        address = f"{page}.html#{name.split('.')[-1]}"
+        assert found.doc(f"reid_course.{name}") == f"https://reid-course.github.io/reid_course/{address}"
+    assert {docs.address(path) for path in NOTEBOOKS} >= set(docs.cross_links())
 
 
 def test_figure_on_dark():

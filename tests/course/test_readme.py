@@ -48,12 +48,13 @@ def test_page_is_run_and_shown(tmp_path):
         new_markdown_cell("# The course\n\nSee [the licence](../LICENSE)."),
         new_code_cell("#| hide\nfrom pathlib import Path\nsecret = Path('../number.txt').read_text()"),
         new_code_cell(
-            "#| echo: false\nfrom IPython.display import Markdown\nMarkdown(f'| {int(secret) + 1} |')"
+            "#| echo: false\nfrom IPython.display import Markdown\nMarkdown(f'[{int(secret) + 1}](a.ipynb)')"
         ),
         new_code_cell("#| eval: false\ntrain('market')"),
     )
     assert (
-        text == "# The course\n\nSee [the licence](LICENSE).\n\n| 42 |\n\n```python\ntrain('market')\n```\n"
+        text
+        == "# The course\n\nSee [the licence](LICENSE).\n\n[42](nbs/a.ipynb)\n\n```python\ntrain('market')\n```\n"
     )
 
 

@@ -7,14 +7,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin
 
+import docs
+import matplotlib
 import pytest
 import site_files
-from browser import WIDTHS, barriers, opened, served
+from browser import WIDTHS, barriers, opened, served, with_fonts
 from bs4 import BeautifulSoup
 from listing import NOTEBOOKS, ROOT
 from support import copy_tree, run
 
-SMALL = ["index.ipynb", "start.ipynb", "08_triplet.ipynb", "10_metrics.ipynb"]
+SMALL = ["index", "start", "08_triplet", "10_metrics", "workshop/files"]
+DEJAVU = Path(matplotlib.get_data_path()) / "fonts" / "ttf"  # the fonts of a fresh machine, and no others
 LARGEST = 2_000_000  # bytes of a page with its pictures
 
 
@@ -117,45 +120,80 @@ def search(browser, site: Path, words: str) -> list[str]:
     return found
 
 
-def seen_at_once(browser, site: Path, width: int, height: int) -> bool:
-    "Whether the front page shows network, commands, ranked list and the whole table of results unscrolled."
+def seen_at_once(browser, site: Path, width: int, height: int) -> list[tuple[float, float]]:
+    "How far right and down network, commands, ranked list and table of the front page reach; all are seen unscrolled."
     with served(site) as address:
         page, _ = opened(browser, f"{address}/index.html")
         page.set_viewport_size({"width": width, "height": height})
         ends = page.evaluate(
-            """() => ["img[src$='network.svg']", "#two-commands pre:last-of-type", "img[src$='ranked.png']",
+            """() => ["main", "img[src$='network.svg']", "#two-commands pre:last-of-type", "img[src$='ranked.png']",
                       "#what-comes-out table"].map(css => {
-                const part = document.querySelector(css), inside = part.getBoundingClientRect();
-                const frame = document.querySelector("main").getBoundingClientRect();
-                return inside.height > 0 && inside.bottom <= innerHeight && inside.right <= frame.right; })"""
+                const { right, bottom } = document.querySelector(css).getBoundingClientRect();
+                return [right, bottom]; })"""
         )
         page.context.close()
-    return all(ends)
+    (edge, _), *parts = ends
+    assert all(right <= edge and 0 < bottom <= height for right, bottom in parts)
+    return parts
+
+
+def trail(
+    site: Path,
+    name: str,  # of a page
+) -> list[str]:  # of a page that has all: section, section, its own name, previous, next
+    "Where a page says that it stands."
+    page = BeautifulSoup((site / name).read_text(encoding="utf-8"), "html.parser")
+    crumbs = page.select_one(".quarto-title-breadcrumbs").select(".breadcrumb-item")
+    return [tag.get_text(" ", strip=True) for tag in [*crumbs, *page.select(".page-navigation a")]]
+
+
+def unreached(
+    site: Path,
+    names: Iterable[str],  # of pages
+) -> list[str]:
+    "Links of other nbdev projects to these pages that lead nowhere."
+    wanted, faults = docs.cross_links(), []
+    for name in names:
+        page = BeautifulSoup((site / name).read_text(encoding="utf-8"), "html.parser")
+        there = {tag["id"] for tag in page.find_all(id=True)}
+        faults += [f"{name}#{place}" for place in wanted.get(name, set()) - there]
+    return faults
 
 
 def test_site_in_a_browser(browser, tmp_path):
     site = built(tmp_path, *SMALL)
-    assert seen(browser, site, ["index.html", "08_triplet.html"], (390, 1440)) == []
-    for width, height in ((1440, 900), (1366, 768), (1280, 800)):
-        assert seen_at_once(browser, site, width, height)
-    assert search(browser, site, "semi-hard")[0] == "08_triplet.html"
-    assert "10_metrics.html" in search(browser, site, "mAP")
+    pages = ["index.html", "triplet.html", "workshop/files.html"]
+    assert seen(browser, site, pages, (390, 1440)) == []
+    assert trail(site, "triplet.html")[:2] == ["Course", "Batches and losses"]
+    assert trail(site, "workshop/files.html")[:2] == ["Workshop", "Engine"]
+    assert trail(site, "reference/files.html")[:2] == ["Reference", "reid_course.engine"]
+    assert trail(site, "triplet.html")[3:] == ["P×K batches", "Weights that learn themselves"]
+    assert unreached(site, pages) == []
+    assert search(browser, site, "semi-hard")[0] == "triplet.html"
+    assert "metrics.html" in search(browser, site, "mAP")
+    assert "workshop/files.html" in search(browser, site, "Files that appear whole")
+    with with_fonts(browser, DEJAVU) as bare:
+        for width, height in ((1440, 900), (1366, 768), (1280, 800)):
+            assert seen_at_once(browser, site, width, height) == seen_at_once(bare, site, width, height)
 
 
 @pytest.mark.long
 def test_whole_site(browser, tmp_path):
     site = built(tmp_path)
     names = sorted(path.relative_to(site).as_posix() for path in site.rglob("*.html"))
-    assert {f"{path.stem}.html" for path in NOTEBOOKS} <= set(names)
+    assert {docs.address(path) for path in NOTEBOOKS} <= set(names)
+    assert set(docs.cross_links()) <= set(names)
+    assert unreached(site, docs.cross_links()) == []
     assert broken(site) == []
     assert too_large(site) == []
     assert seen(browser, site, names, tuple(WIDTHS)) == []
-    for words, lesson in {
-        "re-ranking": "09b_distances.html",
-        "mAP": "10_metrics.html",
-        "attention": "06_attention.html",
+    for words, page in {
+        "re-ranking": "workshop/distances.html",
+        "mAP": "metrics.html",
+        "attention": "attention.html",
+        "atomic_write": "workshop/files.html",
     }.items():
-        assert lesson in search(browser, site, words)
+        assert page in search(browser, site, words)
 
 
 def test_broken_links_are_seen(tmp_path):

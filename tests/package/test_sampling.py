@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from support import refusal
 
-from reid_course.sampling import PKBatchSampler, deal
+from reid_course.sampling import PKBatchSampler, reshuffled_groups
 
 
 def hands(items, n: int, rng: np.random.Generator):
@@ -26,7 +26,7 @@ def hands(items, n: int, rng: np.random.Generator):
 @pytest.mark.parametrize("items, n", [(7, 3), (7, 7), (4, 6), (1, 3), (12, 5), (8, 4)])
 def test_hands_are_dealt_fairly(items, n):
     for seed in range(5):
-        dealt = list(islice(deal(range(items), n, np.random.default_rng(seed)), 40))
+        dealt = list(islice(reshuffled_groups(range(items), n, np.random.default_rng(seed)), 40))
         assert dealt == list(islice(hands(range(items), n, np.random.default_rng(seed)), 40))
         assert all(len(hand) == n and len(set(hand)) == min(n, items) for hand in dealt)
         counts = Counter(chain.from_iterable(dealt))
@@ -66,7 +66,7 @@ def test_sampler_refuses_what_holds_no_triplet():
     assert len(PKBatchSampler(pids, 3, 2)) == 1
     said = refusal(lambda: PKBatchSampler(pids, 4, 2))
     assert said == "3 identities for batches of p = 4; expected at least 4: lower p, or add people"
-    assert refusal(lambda: PKBatchSampler([pids], 2, 2)) == "pids has shape (1, 6); expected (n,)"
+    assert refusal(lambda: PKBatchSampler([pids], 2, 2)) == "pids have shape (1, 6); expected (n,)"
     assert refusal(lambda: PKBatchSampler(pids, 2, 2).set_epoch(-1)) == "epoch is -1; expected 0 or more"
     PKBatchSampler(pids, 2, 2).set_epoch(0)
 

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from reid_course.data import ATTRIBUTES, NAMES
-from reid_course.engine.stores import Disk
+from reid_course.engine.lance import Disk
 from reid_course.errors import ReidError
 from reid_course.retrieval import Gallery
 
@@ -24,8 +24,8 @@ KILLS, BATCH, WIDTH = 5, 7, 16
 ADDER = f"""
 import sys
 import numpy as np, pandas as pd
-from reid_course.engine.stores import Disk
-store, name, times = Disk(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+from reid_course.retrieval import Gallery
+store, name, times = Gallery(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 print("ready", flush=True)
 for _ in range(times):
     n = len(store)
@@ -43,6 +43,8 @@ def pictures(n: int, seed: int, width: int = WIDTH) -> tuple[np.ndarray, pd.Data
     rng = np.random.default_rng(seed)
     table = pd.DataFrame({"path": [f"{i}.jpg" for i in range(n)], "pid": rng.integers(-1, 9, n)})
     table["camid"] = pd.array([None if i % 5 == 0 else i % 6 for i in range(n)], "Int64")
+    table["seen"] = pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 10**15, n), "us")
+    table["third"] = rng.integers(1, 9, n) / 3
     p = {a.name: rng.dirichlet(np.ones(len(a.classes)), n).astype(np.float32) for a in ATTRIBUTES}
     return rng.integers(0, 3, (n, width)).astype(np.float32), table.assign(hat=-1, weather="sun; DROP"), p
 
@@ -112,7 +114,8 @@ def test_pictures_come_back_as_they_were(tmp_path: Path):
     with pytest.raises(ReidError, match=r"back\.lance exists already"):
         memory.save(tmp_path / "back.lance")
     for other in (disk, Gallery.open(tmp_path / "back.npz"), Gallery.open(tmp_path / "back.lance")):
-        pd.testing.assert_frame_equal(other.table, memory.table)
+        pd.testing.assert_frame_equal(other.table, memory.table, check_exact=True)
+        assert other.schema == memory.schema
         assert np.array_equal(other.embeddings, memory.embeddings)
         assert sorted(other.probabilities) == sorted(memory.probabilities)
         assert all(np.array_equal(p, memory.probabilities[name]) for name, p in other.probabilities.items())
@@ -180,7 +183,7 @@ def test_killed_while_adding_loses_nothing(tmp_path: Path):
 @posix
 def test_two_that_add_at_once_lose_nothing(tmp_path: Path):
     uri = tmp_path / "people.lance"
-    Disk(uri).add(
+    Gallery(uri).add(
         np.ones((1, WIDTH), np.float32), pd.DataFrame({"path": ["0"]}), {"hat": np.ones((1, 2), np.float32)}
     )
     processes = [start(uri, name, 8) for name in "ab"]
@@ -256,7 +259,7 @@ def test_damage_is_told_with_the_name_of_the_gallery(tmp_path: Path, how: str, l
         shutil.copytree(uri, spoilt)
         damage(spoilt / file.relative_to(uri), how)
         gallery = Gallery(spoilt)
-        gallery.store.patience = 3.0
+        gallery.store.timeout = 3.0
         try:
             assert len(gallery.search(memory.embeddings[3], 5, {"hat": "no"})) <= 5
         except ReidError as error:

@@ -1,6 +1,5 @@
 """Training and judging at the edges that the lessons do not stand on: weights of files, mirror images, nobody twice."""
 
-import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor
 from torchvision.models import ResNet18_Weights, resnet18
 
-from reid_course import images, training
+from reid_course import training
 from reid_course.backbone import resnet_backbone
 from reid_course.data import load_dataset
 from reid_course.engine.files import read_json
@@ -101,8 +100,3 @@ def test_a_training_ends_when_nothing_gets_better(
     told: list[dict[str, float]] = []
     run = train(drawn, tmp_path / "run", epochs=50, patience=3, after_epoch=told.append, **SMALL)
     assert len(told) == 5 and read_json(run / "metrics.json")["best_epoch"] == 2
-
-
-def test_a_system_that_does_not_tell_its_memory_has_8_gib(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.delattr(os, "sysconf", raising=False)
-    assert images._memory() == 8 * 2**30

@@ -12,10 +12,11 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from support import failed
 
+from reid_course.cli.check import find_issues
 from reid_course.cli.main import main
 from reid_course.data import load_dataset
 from reid_course.errors import ReidError
-from reid_course.images import find_faults, read_image
+from reid_course.images import read_image
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs links, pipes and limits of POSIX systems")
 
@@ -83,15 +84,15 @@ def test_every_fault_is_listed_and_can_be_left_out(
     (course / "test" / os.fsdecode(b"\xff.jpg")).write_bytes(images[-1].read_bytes())
     before = {path: path.lstat() for path in course.rglob("*")}
 
-    _, faults = find_faults(course)
-    assert {Path(fault.path).name for fault in faults} == {*spoilt, "\udcff.jpg"}
+    _, issues = find_issues(course)
+    assert {Path(issue.path).name for issue in issues} == {*spoilt, "\udcff.jpg"}
     line = failed(capsys, "data", "check", course)
-    assert "11 faults" in line
+    assert "11 issues" in line
     skip = tmp_path / "skip.csv"
     assert main(["data", "check", str(course), "--write-skip-list", str(skip)]) == 0
     said = capsys.readouterr().out
-    counted = dict(row.rsplit(maxsplit=1) for row in said.splitlines() if row.startswith("faults: "))
-    assert counted == {"faults: image": "8", "faults: name": "2", "faults: person": "1"}
+    counted = dict(row.rsplit(maxsplit=1) for row in said.splitlines() if row.startswith("issues: "))
+    assert counted == {"issues: image": "8", "issues: name": "2", "issues: person": "1"}
     assert all(name in said for name in spoilt) and "names 11 files" in said
 
     data = ["--data", str(course), "--weights", "none", "--size", "32", "16", "--epochs", "1", "--p", "2"]
@@ -117,7 +118,7 @@ def test_faults_of_a_table_are_listed_and_no_list_hides_them(
     assert main(["data", "check", str(course), "--write-skip-list", str(tmp_path / "s.csv")]) == 1
     said = capsys.readouterr()
     assert "age of" in said.out and "has two rows" in said.out and "names 0 files" in said.out
-    assert "faults; mend them" in said.err
+    assert "issues; mend them" in said.err
 
 
 def test_faults_of_every_kind_are_listed_at_once(course: Path, capsys: pytest.CaptureFixture):
@@ -131,9 +132,9 @@ def test_faults_of_every_kind_are_listed_at_once(course: Path, capsys: pytest.Ca
     shutil.copy(image, course / "train" / "someone.jpg")
     damaged.write_bytes(b"no picture")
     line = failed(capsys, "data", "check", course)
-    _, faults = find_faults(course)
+    _, issues = find_issues(course)
     people = sorted((course / "train").glob("0003*"))
-    said = [fault.message.removeprefix(f"{file}, train: ") for fault in faults]
+    said = [issue.message.removeprefix(f"{file}, train: ") for issue in issues]
     expected = [
         *(f"column {name!r} is missing" for name in ("hat", "upred", "downbrown")),
         "4.0 has two rows",
@@ -144,7 +145,7 @@ def test_faults_of_every_kind_are_listed_at_once(course: Path, capsys: pytest.Ca
         f"{course / 'queries'} is not a folder",
         f"{damaged}: not a readable image",
     ]
-    assert len(people) > 1 and f"{len(expected)} faults" in line
+    assert len(people) > 1 and f"{len(expected)} issues" in line
     assert all(text.startswith(start) for text, start in zip(said, expected, strict=True)), said
     with pytest.raises(ReidError, match=rf"'hat' is missing.* \(and {len(expected) - 2} more: "):
         load_dataset(course)

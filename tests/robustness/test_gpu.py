@@ -120,8 +120,10 @@ def test_a_run_goes_on_and_answers_alike_on_both(data, tmp_path: Path):
 
 def test_files_and_memory_give_the_same_batches(data):
     device, paths = torch.device(GPU), list(data.train.path[:32])
-    kept, read = (ImageStore(paths, (64, 32), cache=cache).on(device) for cache in (True, False))
-    assert torch.equal(kept([3, 1, 2]), read([3, 1, 2])) and kept([0]).is_cuda and read([0]).is_cuda
+    kept, read = (ImageStore(paths, (64, 32), cache=cache).batch_reader(device) for cache in (True, False))
+    batches = [[3, 1, 2], [0]]
+    for a, b in zip(kept(batches), read(batches), strict=True):
+        assert torch.equal(a, b) and a.is_cuda and b.is_cuda
 
 
 LAUNCHED = """

@@ -8,9 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from reid_course.cli.check import check_dataset
 from reid_course.data import load_dataset
 from reid_course.deploy.onnx import disagreement
-from reid_course.images import ImageStore, check_dataset
+from reid_course.images import ImageStore
 from reid_course.model import load_model
 from reid_course.split import most_frequent_class_accuracy, split_identities
 
