@@ -15,14 +15,14 @@ from listing import ROOT
 
 
 def run(
-    *command: str | Path,  # a program installed beside this Python, or "python"; then its arguments
+    *command: str | Path,  # a program installed beside this Python, "python", or a path; then its arguments
     cwd: Path = ROOT,
     seconds: float = 120,  # after these it is ended, with every process it started
     **environment: str,  # variables beside those of this process
 ) -> tuple[int, str]:  # exit code (negative: ended by a signal) and everything printed
     "Run a command in a process of its own."
     name, *arguments = map(str, command)
-    program = sys.executable if name == "python" else f"{sysconfig.get_path('scripts')}/{name}"
+    program = sys.executable if name == "python" else Path(sysconfig.get_path("scripts")) / name
     process = subprocess.Popen(
         [program, *arguments],
         cwd=cwd,
