@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PIP_CONSTRAINT := constraints.txt
 export PIP_BUILD_CONSTRAINT := constraints.txt
 
-.PHONY: help install course test test-all fuzz coverage mutants lab docs docs-serve screenshots bench export lessons bands students format constraints clean
+.PHONY: help install course test test-long test-all fuzz coverage mutants lab docs docs-serve screenshots bench lesson page export lessons bands students format constraints clean
 
 help:  ## list the targets (what `make` alone does)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s%s\n", $$1, $$2}' Makefile
@@ -23,11 +23,14 @@ course: install  ## the whole system on the embedded data: tables, figures and r
 test: install  ## every lesson, every test; at most 20 minutes on 2 cores
 	$(BIN)/pytest -n logical --dist worksteal
 
-test-all: install  ## the same and the long tests
+test-long: install  ## what drives a browser for minutes or installs environments; at most 25 minutes more
+	$(BIN)/pytest -n logical --dist worksteal -m "long and not deep"
+
+test-all: install  ## everything, with more processes and more kills: hours
 	$(BIN)/pytest -n logical --dist worksteal -m ""
 
 fuzz: install  ## ten thousand damaged and invented inputs, new ones each time
-	REID_FUZZ=950 $(BIN)/pytest tests/test_fuzz.py tests/test_fuzz_runs.py
+	REID_FUZZ=950 $(BIN)/pytest tests/robustness/test_fuzz.py tests/robustness/test_fuzz_runs.py
 
 coverage: install  ## which branches of the package no test reaches; half an hour
 	$(BIN)/coverage erase
@@ -45,12 +48,18 @@ lab: install  ## the lessons in JupyterLab, from the start
 bench: install  ## measure against peers, plain versions and limits: bench/results.md; an hour, on an idle machine
 	$(BIN)/python bench/run.py --big
 
+lesson: install  ## begin a lesson: make lesson NAME=its_module
+	$(BIN)/python tools/new.py lesson "$(NAME)"
+
+page: install  ## begin a page of the workshop: make page NAME=subpackage.its_module
+	$(BIN)/python tools/new.py page "$(NAME)"
+
 export: install  ## after editing a lesson: the package and README.md from the notebooks, notebooks clean
 	$(BIN)/nbdev_export
 	$(BIN)/nbdev_clean
 	$(BIN)/python tools/readme.py
 
-lessons: install  ## run the lessons that changed and store what they show
+lessons: install  ## run the notebooks that changed and store what they show
 	$(BIN)/python tools/lessons.py
 
 bands: install  ## measure again what a reader should find: results/bands.json; then make lessons

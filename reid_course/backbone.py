@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision.models import ResNet, get_weight, resnet18, resnet34, resnet50, resnet101, resnet152
 
+from .engine.run import RunFolder
 from .engine.small_maps import exchange_convolutions
 from .errors import ReidError
 
@@ -139,7 +140,7 @@ def _read_weights(weights: str | PathLike[str], depth: int) -> dict[str, Tensor]
     if weights == "imagenet":
         return _imagenet_weights(depth)
     path = Path(weights)
-    state = _weights_from_file(path / "best.safetensors" if path.is_dir() else path)
+    state = _weights_from_file(RunFolder(path).best if path.is_dir() else path)
     of_a_run = {
         name.removeprefix("backbone."): tensor
         for name, tensor in state.items()

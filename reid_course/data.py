@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Schema', 'UPPER_COLOURS', 'LOWER_COLOURS', 'ATTRIBUTES', 'MARKET', 'JUNK', 'NAMES', 'ANNOTATION_COLUMNS', 'Attribute',
            'validate_annotations', 'from_annotations', 'to_annotations', 'parse_name', 'Issue', 'list_images',
-           'Dataset', 'scan_dataset', 'load_dataset', 'attribute_targets', 'camera_ids']
+           'Dataset', 'scan_dataset', 'load_dataset', 'attribute_targets', 'without_junk', 'person_names', 'camera_ids']
 
 # %% ../nbs/01_data.ipynb #2d954c7b
 import re
@@ -314,25 +314,25 @@ def scan_dataset(
 
 
 def load_dataset(
-    root: str | Path | Dataset,  # a folder in one of the three layouts; what was read already is given back
+    root: str | Path | Dataset,  # a folder in one of the three layouts, or what was read already
     skip: Collection[str] = (),  # image files to leave out, such as "train/0002_c1_016620005.jpg"
 ) -> Dataset:
     "Read a data set. `ReidError` names the first file that is wrong and the remedy."
-    if isinstance(root, Dataset):
+    if isinstance(root, Dataset) and not skip:
         return root
-    data, faults = scan_dataset(root)
+    data, faults = (root, []) if isinstance(root, Dataset) else scan_dataset(root)
     out = {str(data.root / name) for name in skip}
     images = {path for table in (data.train, data.query, data.gallery) for path in table.path}
     strange = min(out - images - {fault.path for fault in faults if fault.kind != "table"}, default="")
     if strange:
-        raise ReidError(f"{strange}: to be left out, but no image of {root}; expected its own skip list")
+        raise ReidError(f"{strange}: to be left out, but no image of {data.root}; expected its own skip list")
     left = [fault for fault in faults if fault.kind == "table" or fault.path not in out]
     more = f" (and {len(left) - 1} more: reid-course data check {root})" if left[1:] else ""
     if left:
         raise ReidError(f"{left[0].message}{more}")
     data = data.without(out)
     if len(data.train) <= 0:
-        raise ReidError(f"{root} holds no image to train on; expected jpg or png files")
+        raise ReidError(f"{data.root} holds no image to train on; expected jpg or png files")
     return data
 
 # %% ../nbs/01_data.ipynb #0c1f425d
@@ -342,6 +342,21 @@ def attribute_targets(
 ) -> np.ndarray:  # (n, attributes), int64: class numbers, −1 unknown
     "The attributes as an array, in the schema's order."
     return frame[[a.name for a in schema]].to_numpy(np.int64)
+
+
+def without_junk(
+    schema: Schema,
+) -> Schema:
+    "The attributes of people."
+    return tuple(a for a in schema if a.role != "junk")
+
+
+def person_names(
+    data: Dataset,
+    frame: pd.DataFrame,  # rows of it
+) -> list[str]:  # (n) what each row's person is called: the folder, else the number
+    "People by name, because a number is a position that another person may have tomorrow."
+    return [data.names.get(pid, str(pid)) for pid in frame.pid]
 
 
 def camera_ids(

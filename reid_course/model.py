@@ -146,8 +146,8 @@ class ReidModel(nn.Module):
         was_training = self.training
         self.eval()
         group.broadcast_buffers(self)
-        starts = group.shard(range(0, len(images), batch))
-        parts = [self._one_batch(images[i : i + batch]) for i in progress(starts, "inference")]
+        batches = [range(len(images))[i : i + batch] for i in range(0, len(images), batch)]
+        parts = self._by_batches(images, [list(rows) for rows in group.shard(batches)])
         self.train(was_training)
         parts = group.all_gather_objects(parts)
         outputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -172,9 +172,16 @@ class ReidModel(nn.Module):
             )
         return images
 
-    def _one_batch(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        inputs = to_input(torch.from_numpy(images).to(next(self.parameters()).device))
-        return {name: x.cpu().numpy() for name, x in self.infer(inputs).items()}
+    def _by_batches(
+        self, images: ImageStore | np.ndarray, batches: list[list[int]]
+    ) -> list[dict[str, np.ndarray]]:
+        device = next(self.parameters()).device
+        if isinstance(images, ImageStore):
+            read = images.batch_reader(device)(batches)
+        else:
+            read = (torch.from_numpy(images[rows]).to(device) for rows in batches)
+        outputs = (self.infer(to_input(x)) for x in progress(read, "inference", len(batches)))
+        return [{name: x.cpu().numpy() for name, x in one.items()} for one in outputs]
 
 # %% ../nbs/11_model.ipynb #8c5a7fdc
 MODELS = {"resnet": "ResNet", "convhead": "ConvHead", "sa": "SA"}

@@ -1,4 +1,4 @@
-"""Measure again what a reader should find: python tools/bands.py [NOTEBOOK…] writes results/bands.json
+"""Measure again what a reader should find: python tools/bands.py [NAME…] writes results/bands.json
 
 A lesson with a band has a function `measure(seed)`, which returns numbers by name, and a line `expected(…, "08")`.
 """
@@ -11,16 +11,17 @@ import sys
 from contextlib import chdir
 from pathlib import Path
 
-from lessons import BANDS, NOTEBOOKS, passed_over
+from lessons import BANDS, passed_over
+from listing import NOTEBOOKS, code
 
 SEEDS = range(5)
 
 
 def banded(
     path: Path,
-) -> str:  # the number under which its band stands; "" where it has none
+) -> str:  # what its band is called by; "" where it has none
     "What a lesson calls its band."
-    found = re.search(r'expected\(\w+, \\"(\w+)\\"\)', path.read_text(encoding="utf-8"))
+    found = re.search(r'expected\(\w+, "(\w+)"\)', "\n".join(code(path)))
     return found[1] if found else ""
 
 

@@ -1,6 +1,6 @@
-"""Run the lessons and store what they show: python tools/lessons.py [NOTEBOOK…]
+"""Run the notebooks and store what they show: python tools/lessons.py [NAME…], "08_triplet" or "stores"
 
-Without names, every lesson whose code, package or data changed since its outputs were stored. Each lesson runs in a
+Without names, all whose code, package or data changed since their outputs were stored. Each notebook runs in a
 process of its own, as many at once as there are cores. With the outputs goes a mark of what they came from, so that a
 test can tell when they are stale.
 """
@@ -19,16 +19,15 @@ from contextlib import chdir
 from pathlib import Path
 
 import nbformat
+from listing import LESSONS, MODULES, NOTEBOOKS, PACKAGE, ROOT, closure, imports, plain
 from nbformat import NotebookNode
 
-ROOT = Path(__file__).parent.parent
-NOTEBOOKS = sorted((ROOT / "nbs").glob("*.ipynb"))
 BANDS = ROOT / "results" / "bands.json"
-MARK = "reid_course"
+MARK = PACKAGE
 
 
 def opening(
-    name: str,  # of a notebook
+    name: str,  # of a lesson's notebook
 ) -> tuple[str, str]:  # the badge under its title, and the cell that installs the package where it is missing
     "What makes a lesson open elsewhere, from settings.ini."
     config = ConfigParser(delimiters=["="])
@@ -48,12 +47,10 @@ def opening(
 
 def opened(
     lesson: NotebookNode,
-    name: str,
+    path: Path,  # its file
 ) -> NotebookNode:  # the same notebook
-    "Put badge and install cell where they belong: under the title, and before all other code."
-    if name == "index.ipynb":  # becomes the README
-        return lesson
-    badge, install = opening(name)
+    "Put badge and install cell where they belong: under a lesson's title; the workshop's readers have the project."
+    badge, install = opening(path.name)
     made = [
         nbformat.v4.new_markdown_cell(badge, id="badge"),
         nbformat.v4.new_code_cell(install, id="install"),
@@ -63,7 +60,7 @@ def opened(
         for c in lesson.cells
         if not re.match(r"\[!\[Open in Colab]|#\| hide\nimport importlib\.util", c.source)
     ]
-    lesson.cells = [others[0], *made, *others[1:]]
+    lesson.cells = [others[0], *(made if path in LESSONS else ()), *others[1:]]
     return lesson
 
 
@@ -74,35 +71,16 @@ def digest(
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
 
 
-def modules(
-    code: str,
-) -> set[str]:  # names of this package's modules
-    "What code takes from the package."
-    return set(re.findall(r"^\s*(?:from|import) (?:reid_course)?\.(\w+)", code, re.M))
-
-
-def closure(
-    names: set[str],
-) -> set[str]:
-    "These modules and all that they import."
-    found: set[str] = set()
-    while names:
-        found |= names
-        texts = [(ROOT / "reid_course" / f"{name}.py").read_text(encoding="utf-8") for name in names]
-        names = set().union(*map(modules, texts)) - found
-    return found
-
-
 def mark(
     lesson: NotebookNode,
 ) -> dict[str, str]:  # digests of code, package, data and outputs
     "What a lesson's outputs come from. Notes in the generated files that name cells do not count."
     code = [cell for cell in lesson.cells if cell.cell_type == "code"]
     sources = [cell.source for cell in code]
-    package = [ROOT / "reid_course" / f"{name}.py" for name in sorted(closure(modules("\n".join(sources))))]
-    read = sorted(
-        set(re.findall(r"\.\./((?:results|bench)[\w/.-]*)", "\n".join(sources))) - {"results/bands.json"}
-    )
+    used = closure(set().union(*(imports(plain(source), MODULES) for source in sources)), MODULES)
+    package = [MODULES[name] for name in sorted(used)]
+    named = re.findall(r"\.\./((?:results|bench)[\w/.-]*)", "\n".join(sources))  # from either shelf
+    read = sorted(set(named) - {"results/bands.json"})
     files = [file for name in read for file in sorted([ROOT / name, *(ROOT / name).glob("**/*.json")])]
     asked = re.findall(r'^expected\(\w+, "(\w+)"\)', "\n".join(sources), re.M)
     bands = json.loads(BANDS.read_text()) if BANDS.exists() else {}
@@ -140,7 +118,7 @@ def lasting(
     source: str = "",  # its code
 ) -> list[dict]:  # without sliders and the like, which end with their kernel, and without a docstring's echo
     "What of a cell's outputs can be stored."
-    last = ast.parse(re.sub(r"^(\s*)[%!].*", r"\1pass", source, flags=re.M)).body[-1:]
+    last = ast.parse(plain(source)).body[-1:]
     echoed = last and isinstance(last[0], ast.Expr) and isinstance(getattr(last[0].value, "value", None), str)
     return [
         o
@@ -187,7 +165,7 @@ def main(
     for path in NOTEBOOKS:
         lesson = nbformat.read(path, as_version=4)
         before = [cell.source for cell in lesson.cells]
-        if [cell.source for cell in opened(lesson, path.name).cells] != before:
+        if [cell.source for cell in opened(lesson, path).cells] != before:
             nbformat.write(lesson, path)
         if path.stem in names or (not names and not is_fresh(lesson)):
             stale.append(path)

@@ -11,12 +11,11 @@ from pathlib import Path
 
 import nbformat
 from execnb.shell import CaptureShell
+from listing import FRONT, ROOT
 from nbconvert import MarkdownExporter
 from nbdev.process import NBProcessor
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from nbformat.v4.rwbase import rejoin_lines
-
-ROOT = Path(__file__).parent.parent
 
 
 def from_root(
@@ -76,4 +75,4 @@ def readme(
 
 
 if __name__ == "__main__":
-    (ROOT / "README.md").write_text(readme(ROOT / "nbs" / "index.ipynb"), encoding="utf-8", newline="\n")
+    (ROOT / "README.md").write_text(readme(FRONT), encoding="utf-8", newline="\n")

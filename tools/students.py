@@ -6,11 +6,12 @@ A cell under `#| solution` keeps signatures and docstrings; each body becomes on
 import ast
 import re
 import shutil
+from configparser import ConfigParser
 from pathlib import Path
 
 import nbformat
+from listing import FRONT, LESSONS, ROOT
 
-ROOT = Path(__file__).parent.parent
 TODO = 'raise NotImplementedError("your turn")'
 
 
@@ -32,29 +33,34 @@ def stub(
 def student(
     lesson: nbformat.NotebookNode,
 ) -> nbformat.NotebookNode:
-    "The lesson as a student gets it: no solution, no stored output, no export."
+    "The lesson as a student gets it: no solution, no stored output; the workshop's pages are on the code host."
     for cell in lesson.cells:
         if cell.cell_type != "code":
+            cell.source = cell.source.replace("](workshop/", f"]({host()}/nbs/workshop/")
             continue
         cell.outputs, cell.execution_count = [], None
         if re.search(r"^#\|\s*solution\s*$", cell.source, re.M):
             cell.source = stub(cell.source)
             cell.metadata.pop("jupyter", None)  # which folds it away: a stub is to be seen
-    lesson.cells = [cell for cell in lesson.cells if "nbdev_export(" not in cell.source]
     return lesson
+
+
+def host() -> str:
+    "Where the project's files can be read, from settings.ini."
+    config = ConfigParser(delimiters=["="])
+    config.read(ROOT / "settings.ini", encoding="utf-8")
+    return f"{config['DEFAULT']['git_url']}/blob/{config['DEFAULT']['branch']}"
 
 
 def make_students(
     target: Path,  # a folder to make anew
-    lessons: Path = ROOT / "nbs",
 ) -> list[Path]:  # the notebooks written
-    "Write the student copies, with the figures that their pages link to."
+    "Write the student copies of the course's shelf, with the figures that its pages link to."
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    if (lessons / "images").is_dir():
-        shutil.copytree(lessons / "images", target / "images")
+    shutil.copytree(ROOT / "nbs" / "images", target / "images")
     written = []
-    for notebook in sorted(lessons.glob("*.ipynb")):
+    for notebook in (FRONT, *LESSONS):
         written.append(target / notebook.name)
         nbformat.write(student(nbformat.read(notebook, as_version=4)), written[-1])
     return written

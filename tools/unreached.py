@@ -1,7 +1,7 @@
 """What no test reaches: python tools/unreached.py, after `coverage combine`
 
 Each stretch of code that neither a lesson nor a test runs, and each branch that is never taken, stands in
-tests/unreached.txt with a reason.
+tests/reasons/unreached.txt with a reason.
 """
 
 import json
@@ -10,19 +10,20 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
-UNREACHED = ROOT / "tests" / "unreached.txt"
+from listing import ROOT
+
+UNREACHED = ROOT / "tests" / "reasons" / "unreached.txt"
 
 
 def misses(
     report: dict,  # of `coverage json`
     root: Path = ROOT,
-) -> list[str]:  # "data | the line that is not reached", or whose branch is not taken
+) -> list[str]:  # "engine.files | the line that is not reached", or whose branch is not taken
     "The first line of each stretch, in words that stay true when others are added."
     found = []
     for name, file in report["files"].items():
         source = [line.strip() for line in (root / name).read_text(encoding="utf-8").splitlines()]
-        lines, module = set(file["missing_lines"]), Path(name).stem
+        lines, module = set(file["missing_lines"]), ".".join(Path(name).with_suffix("").parts[1:])
         first = {line for line in lines if not lines & {line - 1, line - 2}}  # a blank line parts nothing
         first |= {
             line for line, target in file["missing_branches"] if line not in lines and target not in lines

@@ -170,9 +170,9 @@ def data_make(args: argparse.Namespace) -> None:
 def data_check(args: argparse.Namespace) -> None:
     "Read every image of a data set, count, and list every fault."
     from reid_course.cli.archive import write_skip_list
-    from reid_course.images import count_dataset, find_faults
+    from reid_course.cli.check import count_dataset, find_issues
 
-    data, faults = find_faults(args.dir)
+    data, faults = find_issues(args.dir)
     for fault in faults:
         print(escape_line(f"{fault.kind}: {fault.message}"))
     print(count_dataset(data, faults).to_string())
@@ -182,14 +182,14 @@ def data_check(args: argparse.Namespace) -> None:
         faults = [fault for fault in faults if fault.kind == "table"]  # these no list can leave out
     remedy = "mend them, or leave image files out with --write-skip-list FILE"
     if faults:
-        raise ReidError(f"{args.dir}: {len(faults)} faults; {remedy}")
+        raise ReidError(f"{args.dir}: {len(faults)} issues; {remedy}")
 
 
 def data_unpack(args: argparse.Namespace) -> None:
     "Unpack a data set from a zip file, whole or not at all."
     from reid_course.cli.archive import extract_dataset
+    from reid_course.cli.check import count_dataset
     from reid_course.data import scan_dataset
-    from reid_course.images import count_dataset
 
     out = extract_dataset(args.zip, args.dir)
     print(count_dataset(*scan_dataset(out)).to_string())

@@ -101,6 +101,22 @@ class RunFolder(os.PathLike):
         write_json(self.path / "people.json", people)
         write_json(self.path / "config.json", config)
 
+    def check_same(
+        self,
+        config: dict[str, Any],  # as `write_config` takes it
+        people: dict[str, Any],
+    ) -> None:
+        "`ReidError` unless the training was begun with these options on these images."
+        remedy = "resume with the same options and data, or choose another folder"
+        found = self.config
+        for name, value in config.items():
+            if found.get(name) != value:
+                raise ReidError(
+                    f"{self} was begun with {name} = {found.get(name)!r}, not {value!r}; {remedy}"
+                )
+        if self.people != people:
+            raise ReidError(f"{self} was begun on other people or other images; {remedy}")
+
     def write_log(
         self,
         rows: list[dict[str, float]],  # one an epoch

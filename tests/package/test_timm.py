@@ -1,4 +1,4 @@
-"""Networks of timm as backbones: every kind of head learns on one, in both number formats; skipped where timm is missing."""
+"""Networks of timm as backbones: every kind of head learns on one, in both formats; skipped without timm."""
 
 import pytest
 import torch

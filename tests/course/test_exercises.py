@@ -1,0 +1,270 @@
+"""Every exercise: its solution passes; its stub and three wrong answers fail, each with the hint for that mistake."""
+
+import re
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+
+import nbformat
+import numpy as np
+import pytest
+import torch
+from listing import NOTEBOOKS, label
+from students import stub
+from torch.nn import functional as F
+
+from reid_course.course.exercises import CHECKS, first_failure
+
+
+def is_solution(source: str) -> bool:
+    return bool(re.search(r"^#\|\s*solution\s*$", source, re.M))
+
+
+def solutions() -> dict[str, tuple[str, str]]:
+    "By the number that a lesson's check is called with: the function's name, and the solution's code."
+    found = {}
+    for notebook in NOTEBOOKS:
+        cells = [
+            cell.source for cell in nbformat.read(notebook, as_version=4).cells if cell.cell_type == "code"
+        ]
+        code = [source for source in cells if is_solution(source)]
+        asked = [match for source in cells for match in re.findall(r'^check\("(\w+)", (\w+)\)', source, re.M)]
+        own = [(lesson, name) for lesson, name in asked if lesson == label(notebook)]
+        assert len(code) == len(own) <= 1, f"{notebook.name}: {len(code)} solutions for {len(own)} checks"
+        found |= {lesson: (name, source) for (lesson, name), source in zip(own, code, strict=True)}
+    return found
+
+
+SOLUTIONS = solutions()
+
+
+def made(
+    source: str,  # code of a cell
+    name: str,
+) -> Callable:
+    "The function that a cell defines, with what lessons import."
+    space = {"np": np, "torch": torch, "F": F, "Iterator": Iterator}
+    exec(source, space)
+    return space[name]
+
+
+def test_every_check_is_asked_in_its_lesson():
+    assert sorted(SOLUTIONS) == sorted(CHECKS)
+
+
+def test_solutions_are_folded_in_jupyterlab_and_on_the_site():
+    for notebook in NOTEBOOKS:
+        for cell in filter(
+            lambda cell: is_solution(cell.source), nbformat.read(notebook, as_version=4).cells
+        ):
+            assert cell.metadata.get("jupyter", {}).get("source_hidden"), notebook.name
+            assert "#| code-fold: true" in cell.source, notebook.name
+
+
+@pytest.mark.parametrize("lesson", CHECKS)
+def test_solution_passes_and_stub_fails(lesson):
+    name, source = SOLUTIONS[lesson]
+    assert first_failure(lesson, made(source, name)) == ""
+    assert "not written yet" in first_failure(lesson, made(stub(source), name))
+
+
+def easy(positive: str, total: str) -> Callable:
+    "Lesson 08's loss with another choice of positive, or another sum."
+
+    def loss(x, pids, margin):
+        d, same = torch.cdist(x, x), pids[:, None] == pids
+        itself = torch.eye(len(pids), dtype=torch.bool)
+        p = {
+            "itself": d.masked_fill(~same, torch.inf).amin(1),
+            "farthest": d.masked_fill(~same | itself, -torch.inf).amax(1),
+            "nearest": d.masked_fill(~same | itself, torch.inf).amin(1),
+        }[positive]
+        n = d.masked_fill(same, torch.inf).amin(1)
+        cost = (margin + p - n).clamp(min=0)[p.isfinite()]
+        n = {"sum": 1, "mean": len(cost), "costly": max(1, int((cost > 0).sum()))}[total]
+        return cost.sum() / n
+
+    return loss
+
+
+def chunked(weight: Callable, clear: bool = True) -> Callable:
+    "Lesson 12's gradient with another weight of each part."
+
+    def accumulate(model, images, targets, parts):
+        if clear:
+            model.zero_grad()
+        for x, y in zip(images.chunk(parts), targets.chunk(parts), strict=True):
+            (F.cross_entropy(model(x), y) * weight(len(y), len(targets), parts)).backward()
+
+    return accumulate
+
+
+def fitted(copy: Callable) -> Callable:
+    "Lesson 11's copy, done another way."
+
+    def copy_what_fits(source, target):
+        fits = [n for n in source if n in target and source[n].shape == target[n].shape]
+        copy(SimpleNamespace(source=source, target=target, fits=fits))
+        return fits
+
+    return copy_what_fits
+
+
+def lists(line: Callable, twice: bool = False) -> Callable:
+    "Lesson 17's reader with another reading of a line's files."
+
+    def read_lists(text):
+        found = {}
+        for query, _, files in (row.partition(":") for row in text.splitlines() if row):
+            if query in found and not twice:
+                raise ValueError(query)
+            found[query] = line(files)
+        return found
+
+    return read_lists
+
+
+def unit(x: np.ndarray) -> np.ndarray:
+    return x / np.linalg.norm(x)
+
+
+def near(query, gallery, k):
+    return gallery[np.linalg.norm(gallery - query, axis=1).argsort()[:k]]
+
+
+def counts(pids):
+    return np.unique(pids, return_counts=True)[1]
+
+
+def ranked(distances, queries, gallery):
+    return gallery[distances.argsort(1, kind="stable")] == queries[:, None]
+
+
+def first(right):
+    n = right.sum(1)
+    return (right & (np.arange(right.shape[1]) < n[:, None])).sum(1) / np.maximum(n, 1)
+
+
+FILES = lambda text: [file.strip() for file in text.split(",") if file.strip()]  # noqa: E731
+
+
+def less(g: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
+    "A gradient without its part along another."
+    return g - (g @ h) / (h @ h) * h
+
+
+def operated(cut: Callable, always: bool = False) -> Callable:
+    "Surgery that cuts in some way, where gradients conflict or always."
+    return lambda g, h: sum(cut(g, h)) if always or g @ h < 0 else g + h
+
+
+WRONG: dict[str, list[tuple[Callable, str]]] = {
+    "01": [
+        (lambda p, c, n: f"{p}_c{c}_{n}.jpg", "gave '2_c1"),
+        (lambda p, c, n: f"{p:04d}_c{c}_{n}.jpg", "gave '0002_c1_16620005"),
+        (lambda p, c, n: f"{p:04d}_c{c}_{n:09d}.jpg", "junk is -1"),
+    ],
+    "02": [
+        (lambda p, n: np.arange(len(p)) % n, "deal people, not images"),
+        (lambda p, n: np.minimum(np.unique(p, return_inverse=True)[1], n - 1), "at most one person"),
+        (lambda p, n: np.unique(p, return_inverse=True)[1] % n + 1, "numbered 0 to"),
+    ],
+    "04": [
+        (lambda layers: sum(k for k, _ in layers), "its size minus 1"),
+        (lambda layers: 1 + sum(k - 1 for k, _ in layers), "two input pixels wide"),
+        (
+            lambda layers: (
+                1 + sum((k - 1) * np.prod([s for _, s in layers[: i + 1]]) for i, (k, _) in enumerate(layers))
+            ),
+            "its own kernel",
+        ),
+    ],
+    "05": [
+        (
+            lambda z, t, s: F.cross_entropy(z, t, label_smoothing=s, reduction="sum"),
+            "the mean over the images",
+        ),
+        (
+            lambda z, t, s: (
+                -(
+                    (1 - s - s / (z.shape[1] - 1)) * z.log_softmax(1).gather(1, t[:, None])[:, 0]
+                    + s / (z.shape[1] - 1) * z.log_softmax(1).sum(1)
+                ).mean()
+            ),
+            "spread over all c classes",
+        ),
+        (
+            lambda z, t, s: (
+                -(
+                    (1 - s) * z.softmax(1).log().gather(1, t[:, None])[:, 0] + s * z.softmax(1).log().mean(1)
+                ).mean()
+            ),
+            "in one step",
+        ),
+    ],
+    "06": [
+        (lambda q, k, v: (q @ k.T).softmax(1) @ v, "divided by √d"),
+        (lambda q, k, v: (q @ k.T / 4).softmax(0) @ v, "add up to 1"),
+        (lambda q, k, v: (q @ k.T / 16).softmax(1) @ v, "divided by √d, once"),
+    ],
+    "07": [
+        (lambda p: int((counts(p) * (counts(p) - 1) // 2 * (len(p) - counts(p))).sum()), "can be the anchor"),
+        (lambda p: int((counts(p) ** 2 * (len(p) - counts(p))).sum()), "so 2"),
+        (
+            lambda p: len(counts(p)) * counts(p)[0] * (counts(p)[0] - 1) * (len(p) - counts(p)[0]) // 2,
+            "unequal",
+        ),
+    ],
+    "08": [
+        (easy("itself", "mean"), "0, 1, 1, 0"),
+        (easy("farthest", "mean"), "not the anchor itself"),
+        (easy("nearest", "sum"), "their mean"),
+        (easy("nearest", "costly"), "their mean"),
+    ],
+    "09": [
+        (lambda g, h: g + h, "as it was"),
+        (operated(lambda g, h: (less(g, h), less(h, g)), always=True), "no surgery"),
+        (operated(lambda g, h: (less(g, h), less(h, less(g, h)))), "as it was"),
+        (operated(lambda g, h: (g - (g @ h) / h.norm() * h, h - (g @ h) / g.norm() * g)), "squared length"),
+    ],
+    "10": [
+        (lambda d, q, g: float((g[:1] == q[0]).mean()), "½"),
+        (lambda d, q, g: float((g[: (g == q[0]).sum()] == q[0]).mean()), "sort by distance first"),
+        (lambda d, q, g: float(first(ranked(d, q, g)).mean()), "leave it out"),
+    ],
+    "11": [
+        (fitted(lambda o: o.target.update(o.source)), "keep its own names"),
+        (fitted(lambda o: o.target.update({n: o.source[n] for n in o.fits})), "write into the tensor"),
+        (fitted(lambda o: None), "should have been copied"),
+    ],
+    "12": [
+        (chunked(lambda n, total, parts: n / total, clear=False), "must be cleared"),
+        (chunked(lambda n, total, parts: 1.0), "half of each part"),
+        (chunked(lambda n, total, parts: 1 / parts), "number of images"),
+    ],
+    "14": [
+        (lambda q, g, k: np.vstack([q, near(q, g, k)]).mean(0), "length 1"),
+        (lambda q, g, k: unit(near(q, g, k).mean(0)) if k else q, "itself is part of the mean"),
+        (
+            lambda q, g, k: unit(
+                np.vstack([q, g[np.linalg.norm(g - q, axis=1).argsort()[::-1][:k]]]).mean(0)
+            ),
+            "nearest",
+        ),
+    ],
+    "17": [
+        (lists(lambda text: text.split(",")), "without spaces"),
+        (lists(lambda text: [file.strip() for file in text.split(",")]), "empty list"),
+        (lists(FILES, twice=True), "must raise ValueError"),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    "lesson, answer, hint", [(n, *wrong) for n, answers in WRONG.items() for wrong in answers]
+)
+def test_wrong_answer_gets_its_hint(lesson, answer, hint):
+    assert hint in first_failure(lesson, answer)
+
+
+def test_every_exercise_has_three_wrong_answers():
+    assert {lesson: len(WRONG.get(lesson, [])) >= 3 for lesson in CHECKS} == dict.fromkeys(CHECKS, True)

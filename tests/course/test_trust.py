@@ -1,0 +1,67 @@
+"""What says how far the tests can be trusted: mistakes that none would notice, code that none reaches."""
+
+import survivors
+import unreached
+from listing import MODULES, PACKAGE, ROOT
+
+LISTING = """
+    reid_course.split.x_held__mutmut_1: killed
+    reid_course.split.x_held__mutmut_2: survived
+    reid_course.split.x_held__mutmut_3: timeout
+    reid_course.split.x_held__mutmut_4: no tests
+    reid_course.triplet.xǁLossǁforward__mutmut_1: killed
+    reid_course.engine.losses.xǁLossǁforward__mutmut_2: not checked
+"""
+DIFFERENCE = """# reid_course.split.x_held__mutmut_2: survived
+--- reid_course/split.py
++++ reid_course/split.py
+@@ -1,4 +1,4 @@
+ def held(n):
+-    return n < 2
++    return n <= 2
+"""
+
+
+def test_mistakes_are_counted_by_module():
+    found = survivors.verdicts(LISTING)
+    assert len(found) == 5 and set(found.values()) == {"killed", "survived", "timeout", "no tests"}
+    weak = survivors.faults(found, [], [])
+    assert weak == ["split: 2 of 4 changes noticed; expected 90%"]
+
+
+def test_listed_file_without_mistakes_is_named():
+    files = ["reid_course/split.py", "reid_course/engine/losses.py", "reid_course/losses.py"]
+    (said,) = survivors.untouched(LISTING, files)
+    assert said.startswith("reid_course/losses.py: nothing in it was changed")
+
+
+def test_files_for_mistakes_are_there():
+    assert {ROOT / file for file in survivors.only_mutate()} <= set(MODULES.values())
+
+
+def test_survivor_needs_a_reason():
+    survivor = survivors.described("reid_course.split.x_held__mutmut_2", DIFFERENCE)
+    assert survivor == "split | - return n < 2 | + return n <= 2"
+    assert survivors.faults({}, [survivor], []) == [f"not noticed, not explained: {survivor}"]
+    assert survivors.faults({}, [survivor], [f"{survivor} || two is never asked for"]) == []
+
+
+def test_code_that_is_not_reached_is_named_by_its_first_line(tmp_path):
+    (tmp_path / "reid_course" / "engine").mkdir(parents=True)
+    (tmp_path / "reid_course" / "engine" / "one.py").write_text(
+        "def f(x):\n    if x:\n        a = 1\n\n        return a\n    return 2\n"
+    )
+    report = {"files": {"reid_course/engine/one.py": {"missing_lines": [3, 5], "missing_branches": [[2, 3]]}}}
+    assert unreached.misses(report, tmp_path) == ["engine.one | a = 1"]
+    report = {"files": {"reid_course/engine/one.py": {"missing_lines": [], "missing_branches": [[2, 6]]}}}
+    assert unreached.misses(report, tmp_path) == ["engine.one | if x:"]
+
+
+def test_every_reason_is_of_a_line_that_is_there():
+    files = MODULES | {"_modidx": ROOT / PACKAGE / "_modidx.py"}
+    for file in (survivors.SURVIVORS, unreached.UNREACHED):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            what, _, why = line.partition(" || ")
+            module, source = what.split(" | ")[:2]
+            text = files[module].read_text(encoding="utf-8")
+            assert why and source.removeprefix("- ") in text, line

@@ -1,0 +1,318 @@
+"""Several processes train, look and judge as one process does."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from several import SMALL, free_port, frozen, together
+from support import failed
+from torch import Tensor
+
+from reid_course.cli.main import main
+from reid_course.data import load_dataset
+from reid_course.engine.files import write_json
+from reid_course.engine.processes import ALONE, Processes, ProcessGroup, launched
+from reid_course.errors import ReidError
+from reid_course.images import ImageStore
+from reid_course.learning import Config, State
+from reid_course.metrics import RetrievalScores, evaluate_embeddings
+from reid_course.model import build_model, load_model, save_model
+from reid_course.sampling import PKBatchSampler
+from reid_course.split import split_identities
+from reid_course.training import score, train
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes are forked, and killed, as on POSIX")
+NUMBERS = [2, pytest.param(4, marks=pytest.mark.deep)]
+
+
+# A training
+
+
+def trained(root: Path, out: Path, more: dict) -> dict:
+    "Two epochs; what this process looked at, and what it wrote."
+    written = []
+
+    def note(event: str, arguments: tuple) -> None:
+        names = [str(a) for a in arguments[: 1 + (event == "os.rename")]]
+        reads = event == "open" and (arguments[1] or "r")[0] == "r" and not (arguments[2] or 0) & 3
+        if event in ("open", "os.mkdir", "os.rename", "os.remove") and not reads:
+            written.extend(name for name in names if name.startswith(str(out)))
+
+    sys.addaudithook(note)
+    team, read = frozen(), ImageStore._read
+    seen: set[str] = set()
+
+    def noted(images: ImageStore, paths: list[str]) -> np.ndarray:
+        if len(paths) <= 16:  # a batch, not the whole set
+            seen.update(paths)
+        return read(images, paths)
+
+    ImageStore._read = noted
+    if more.pop("on demand", False):
+        import reid_course.images
+
+        reid_course.images.memory_share = lambda: 0
+    steps = []
+    step = State.step
+
+    def counted(state: State, *batch: Tensor, **more: Tensor) -> Tensor:
+        steps.append(1)
+        return step(state, *batch, **more)
+
+    State.step = counted
+    train(root, out, team=team, device="cpu", seed=3, p=4, epochs=2, lr=1e-5, **SMALL | more)
+    State.step, ImageStore._read = step, read
+    return {
+        **{"written": written, "seen": seen, "steps": len(steps), "rank": team.rank},
+        **{"batches": team.batches, "shares": team.shares, "rows": team.rows},
+    }
+
+
+@pytest.fixture(scope="module")
+def alone(drawn_people, tmp_path_factory) -> Path:
+    "The run of one process."
+    out = tmp_path_factory.mktemp("alone") / "run"
+    work = partial(trained, drawn_people, out, {"ema": 0.9})
+    (found,) = together(work, 1, out.parent / "left")
+    assert isinstance(found, dict), found
+    return out
+
+
+@pytest.mark.parametrize("size", NUMBERS)
+def test_training_is_that_of_one_process(size, drawn_people, alone, tmp_path):
+    out = tmp_path / "run"
+    found = together(
+        partial(trained, drawn_people, out, {"ema": 0.9, "on demand": True}), size, tmp_path / "left"
+    )
+    assert all(isinstance(x, dict) for x in found), found
+    config = Config(p=4, k=4)
+    people, _ = split_identities(load_dataset(drawn_people).train, config.valid, config.split_seed)
+    sampler = PKBatchSampler(people.pid.to_numpy(), 4, 4, 3)
+    expected = []
+    for epoch in range(2):
+        sampler.set_epoch(epoch)
+        expected += [people.pid.to_numpy()[rows].tolist() for rows in sampler]
+
+    first, *others = found
+    assert [x["steps"] for x in found] == [2 * len(sampler)] * size  # the same number on every rank
+    for x in found:
+        assert x["batches"] == expected  # the global batch of one process
+        assert x["shares"] == first["shares"]
+        assert x["rows"] == [len(shares[x["rank"]]) for shares in x["shares"]]
+    for pids, shares in zip(expected, first["shares"], strict=True):
+        assert sorted(chain(*shares)) == list(range(16))  # each row is looked at once
+        for share in shares:
+            own = [pids[row] for row in share]
+            assert own and all(own.count(pid) == 4 for pid in own)  # whole identities
+    for epoch in range(2):  # every identity at least once an epoch
+        steps = slice(epoch * len(sampler), (epoch + 1) * len(sampler))
+        assert set(chain(*expected[steps])) == set(people.pid)
+    paths = [{Path(path).name for path in x["seen"]} for x in found]
+    assert all(0 < len(own) < len(set().union(*paths)) for own in paths)  # each reads its own
+
+    assert first["written"] and not any(x["written"] for x in others)
+    assert sorted(x.name for x in out.iterdir()) == sorted(x.name for x in alone.iterdir())
+    logs = [pd.read_csv(run / "log.csv").drop(columns="seconds") for run in (out, alone)]
+    losses = [name for name in logs[0] if "loss" in name or "total" in name]
+    pd.testing.assert_frame_equal(logs[0][losses], logs[1][losses], rtol=3e-4)
+    sigmas = ["log_sigma_ar", "log_sigma_id"]
+    pd.testing.assert_frame_equal(logs[0][sigmas], logs[1][sigmas], rtol=3e-4)
+    assert np.allclose(logs[0].mAP, logs[1].mAP, atol=0.01)
+
+
+def strangers(root: Path, out: Path) -> None:
+    "One process reads other people than the others."
+    team = frozen()
+    train(root, out, team=team, device="cpu", p=4, epochs=1, split_seed=team.rank, **SMALL)
+
+
+def test_other_data_in_one_process_end_the_run(drawn_people, tmp_path):
+    found = together(partial(strangers, drawn_people, tmp_path / "run"), 2, tmp_path / "left")
+    assert all(isinstance(x, str) for x in found), "every process ends"
+    # one that reads late may find only that the other has gone
+    assert any("differ between the processes; expected one file system for all" in x for x in found)
+
+
+# Looking and judging
+
+
+def judged(root: Path, run: Path) -> tuple[dict[str, float], np.ndarray, RetrievalScores]:
+    "Scores, embeddings, and retrieval among enough points for several blocks."
+    team, people = launched("cpu"), load_dataset(root).train
+    model, images = load_model(run), ImageStore(people.path, (64, 32))
+    rng = np.random.default_rng(0)
+    points, pids = rng.normal(size=(33_000, 4)).astype(np.float32), rng.integers(1, 900, 33_000)
+    found = evaluate_embeddings(points[:700], points, pids[:700], pids, leave_out=np.arange(700), team=team)
+    return score(model, images, people, team), model.predict(images, 64, team)[1], found
+
+
+@pytest.mark.parametrize("size", [3])
+def test_scores_are_the_very_same(size, drawn_people, alone, tmp_path):
+    (right,) = together(partial(judged, drawn_people, alone), 1, tmp_path / "one")
+    for found in together(partial(judged, drawn_people, alone), size, tmp_path / "left"):
+        assert not isinstance(found, str), found
+        assert found[0] == right[0] and len(found[0]) > 10
+        assert np.array_equal(found[1], right[1])
+        assert (found[2].mAP, found[2].mINP, found[2].mAP_trapezoid) == (
+            right[2].mAP,
+            right[2].mINP,
+            right[2].mAP_trapezoid,
+        )
+        assert np.array_equal(found[2].ap, right[2].ap) and np.array_equal(found[2].cmc, right[2].cmc)
+
+
+def lonely() -> str:
+    "The second process neither dies nor answers."
+    team = Processes("cpu", seconds=3)
+    if team.rank == 1:
+        time.sleep(15)
+    began = time.monotonic()
+    try:
+        team.collect([])
+    except Exception:
+        return f"gave up after {time.monotonic() - began:.0f} s"
+    return "nobody noticed"
+
+
+def test_process_that_does_not_answer_is_given_up(tmp_path):
+    found = together(lonely, 2, tmp_path / "left", seconds=60)
+    assert re.fullmatch(r"gave up after \d+ s", str(found[0])), found
+
+
+# What a user meets
+
+
+def test_without_a_launcher_there_is_one_process(monkeypatch):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    assert launched() is ALONE
+
+
+def test_missing_accelerate_is_one_line(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr("reid_course.engine.processes.find_spec", lambda name: None)
+    with pytest.raises(
+        ReidError, match=r"accelerate is not installed.*pip install \"reid_course\[parallel\]\""
+    ):
+        launched()
+
+
+def test_more_processes_than_identities_are_refused(drawn_people, tmp_path):
+    crowd = ProcessGroup()
+    crowd.size = 5
+    with pytest.raises(ReidError, match="5 processes for p = 4; expected at most one an identity"):
+        train(drawn_people, tmp_path / "run", p=4, team=crowd, **SMALL)
+    assert not (tmp_path / "run").exists()
+
+
+def test_other_commands_run_in_one_process(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert "expected train or evaluate" in failed(capsys, "demo", "--out", tmp_path / "demo")
+    assert not (tmp_path / "demo").exists()
+
+
+def test_only_the_first_process_speaks(drawn_people, monkeypatch, capsys, tmp_path):
+    people = split_identities(load_dataset(drawn_people).train)[1].pid.unique().tolist()
+    save_model(build_model(size=(64, 32)), tmp_path / "best.safetensors")
+    write_json(tmp_path / "config.json", {"valid": 0.3, "split_seed": 0, "valid_identities": people})
+    second = ProcessGroup()
+    second.rank = 1
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("TORCH_CPP_LOG_LEVEL", "ERROR")  # what the command would set stays set otherwise
+    monkeypatch.setattr("reid_course.engine.processes.launched", lambda device: second)
+    for name in ("train", "score", "score_gallery"):
+        monkeypatch.setattr(f"reid_course.training.{name}", lambda *_, **__: {})
+    for command in (["train", "--out", tmp_path / "new"], ["evaluate", tmp_path]):
+        assert main([str(x) for x in (*command, "--data", drawn_people)]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def started(
+    *arguments: str | Path,  # of `reid-course`
+) -> subprocess.Popen[str]:
+    "A command in two processes, as a user starts it."
+    launch = "accelerate.commands.launch --multi_gpu --num_processes 2 --num_machines 1 --mixed_precision no"
+    more = f"--dynamo_backend no --main_process_port {free_port()} -m reid_course.cli.main"
+    command = [sys.executable, "-m", *f"{launch} {more}".split(), *map(str, arguments), "--device", "cpu"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo", "PYTHONUNBUFFERED": "1"}
+    return subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.long
+def test_evaluate_says_the_same(drawn_people, alone, capsys):
+    arguments = ["evaluate", alone, "--data", drawn_people]
+    job = started(*arguments)
+    try:
+        output, errors = job.communicate(timeout=400)
+    finally:
+        if job.poll() is None:
+            os.killpg(job.pid, signal.SIGKILL)
+    assert job.returncode == 0 and "Traceback" not in errors, errors
+    assert main([str(x) for x in arguments]) == 0
+    assert output == capsys.readouterr().out and "queries against" in output
+
+
+def workers(out: Path) -> dict[int, int]:
+    "Rank -> process id of those that train into a folder."
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (folder / "cmdline").read_bytes().decode().split("\0")
+            place = dict(x.split("=", 1) for x in (folder / "environ").read_text().split("\0") if "=" in x)
+        except OSError:
+            continue
+        if str(out) in line and "RANK" in place:
+            found[int(place["RANK"])] = int(folder.name)
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds the process to kill in /proc")
+def test_rank_that_dies_ends_the_job_and_the_run_goes_on(drawn_people, tmp_path):
+    out = tmp_path / "run"
+    options = "--weights none --size 64 32 --strides imagenet --p 4 --seed 7 --epochs 500"
+    job = started("train", "--data", drawn_people, "--out", out, *options.split())
+    try:
+        end = time.monotonic() + 400
+        while not (out / "log.csv").exists() and job.poll() is None and time.monotonic() < end:
+            time.sleep(0.2)
+        ranks = workers(out)
+        assert sorted(ranks) == [0, 1], ranks if job.poll() is None else job.communicate()
+        os.kill(ranks[1], signal.SIGKILL)
+        began = time.monotonic()
+        output, errors = job.communicate(timeout=60)  # within a minute
+        seconds = time.monotonic() - began
+    finally:
+        if job.poll() is None:
+            os.killpg(job.pid, signal.SIGKILL)
+            job.wait()
+    print(f"the job ended {seconds:.1f} s after its second process was killed")
+    assert job.returncode != 0 and "SIGKILL" in errors, errors
+    assert not workers(out)
+    assert len(re.findall(r"epoch +1 ", output)) == 1, output  # only the first process speaks
+    assert not list(out.glob(".*.part"))
+    done = pd.read_csv(out / "log.csv")
+    settings = {"weights": None, "size": (64, 32), "strides": "imagenet", "p": 4, "seed": 7, "epochs": 500}
+
+    def enough(row: dict[str, float]) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):  # one process goes on where two have stopped
+        train(load_dataset(drawn_people), out, resume=True, device="cpu", after_epoch=enough, **settings)
+    again = pd.read_csv(out / "log.csv")
+    assert len(again) in (len(done) + 1, len(done) + 2)  # a checkpoint may be one epoch ahead of its log
+    pd.testing.assert_frame_equal(again[: len(done)], done)

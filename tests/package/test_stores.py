@@ -1,0 +1,301 @@
+"""A gallery on disk: as in memory, killed, damaged, added to while it is searched, and without LanceDB."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from reid_course.data import ATTRIBUTES, NAMES
+from reid_course.engine.lance import Disk
+from reid_course.errors import ReidError
+from reid_course.retrieval import Gallery
+
+posix = pytest.mark.skipif(os.name != "posix", reason="kill -9 is a thing of POSIX systems")
+KILLS, BATCH, WIDTH = 5, 7, 16
+ADDER = f"""
+import sys
+import numpy as np, pandas as pd
+from reid_course.retrieval import Gallery
+store, name, times = Gallery(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+print("ready", flush=True)
+for _ in range(times):
+    n = len(store)
+    rows = np.arange(n, n + {BATCH})
+    table = pd.DataFrame({{"path": [f"{{name}}{{row}}.jpg" for row in rows]}})
+    points = np.repeat(rows[:, None], {WIDTH}, 1).astype(np.float32)
+    store.add(points, table, {{"hat": np.full(({BATCH}, 2), 0.5, np.float32)}})
+    print(n + {BATCH}, flush=True)
+"""
+WHERE = [{}, {"hat": "yes"}, {"gender": "female", "uppercolor": ["red", "blue"]}]
+
+
+def pictures(n: int, seed: int, width: int = WIDTH) -> tuple[np.ndarray, pd.DataFrame, dict[str, np.ndarray]]:
+    "Embeddings of few values, so that many distances are equal; the columns of a data set; probabilities."
+    rng = np.random.default_rng(seed)
+    table = pd.DataFrame({"path": [f"{i}.jpg" for i in range(n)], "pid": rng.integers(-1, 9, n)})
+    table["camid"] = pd.array([None if i % 5 == 0 else i % 6 for i in range(n)], "Int64")
+    table["seen"] = pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 10**15, n), "us")
+    table["third"] = rng.integers(1, 9, n) / 3
+    p = {a.name: rng.dirichlet(np.ones(len(a.classes)), n).astype(np.float32) for a in ATTRIBUTES}
+    return rng.integers(0, 3, (n, width)).astype(np.float32), table.assign(hat=-1, weather="sun; DROP"), p
+
+
+def both(
+    folder: Path,
+    n: int = 60,
+    width: int = WIDTH,
+    names: tuple[str, ...] = NAMES,  # of the attributes answered
+) -> tuple[Gallery, Gallery]:
+    "The same pictures in memory and on disk."
+    x, table, p = pictures(n, n, width)
+    p = {name: p[name] for name in names}
+    galleries = Gallery(), Gallery(folder / "people.lance")
+    for gallery in galleries:
+        for part, order in ((slice(0, n // 3), 1), (slice(n // 3, n), -1)):
+            gallery.add(x[part], table[part].iloc[:, ::order], {name: q[part] for name, q in p.items()})
+    return galleries
+
+
+def start(*arguments: object) -> subprocess.Popen[str]:
+    "A process that adds batches, and says so after each."
+    command = [sys.executable, "-c", ADDER, *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+# As in memory
+
+
+@pytest.mark.parametrize("n, width", [(3, 1), (60, 2), (400, 16)])
+def test_answers_are_those_of_memory(tmp_path: Path, n: int, width: int):
+    memory, disk = both(tmp_path, n, width)
+    for indexed in (False, True):
+        if indexed:
+            assert disk.index() == n and memory.index() == 0
+        for top in (1, 5, 2 * n):
+            for where in WHERE:
+                for query in (memory.embeddings[0], memory.embeddings[1].astype(float) + 0.3, None):
+                    if query is not None or where:
+                        found = [g.search(query, top, where) for g in (memory, Gallery.open(disk.store.uri))]
+                        pd.testing.assert_frame_equal(*found)
+
+
+def test_an_index_of_bits_finds_nearly_all(tmp_path: Path):
+    "From 64 numbers on the index keeps a bit for each; how it cuts the cells is drawn anew by each `index`."
+    memory, disk = both(tmp_path, 400, 64)
+    queries = [x + 0.3 * (i % 2) for i, x in enumerate(memory.embeddings[:60])]
+    for indexed, least in ((False, 1.0), (True, 0.9)):
+        if indexed:
+            assert disk.index() == 400
+        common = 0
+        for query in queries:
+            exact, found = memory.search(query, 5), disk.search(query, 5)
+            common += len(set(exact.index) & set(found.index))
+            points = memory.embeddings[found.index]
+            assert np.array_equal(
+                found.distance, np.linalg.norm(points - query, axis=1)
+            )  # measured, not guessed
+            assert found.distance.is_monotonic_increasing and found.index.is_unique
+        assert common / (5 * len(queries)) >= least
+
+
+def test_pictures_come_back_as_they_were(tmp_path: Path):
+    memory, disk = both(tmp_path)
+    disk.save(tmp_path / "back.npz")
+    memory.save(tmp_path / "back.lance")
+    with pytest.raises(ReidError, match=r"back\.lance exists already"):
+        memory.save(tmp_path / "back.lance")
+    for other in (disk, Gallery.open(tmp_path / "back.npz"), Gallery.open(tmp_path / "back.lance")):
+        pd.testing.assert_frame_equal(other.table, memory.table, check_exact=True)
+        assert other.schema == memory.schema
+        assert np.array_equal(other.embeddings, memory.embeddings)
+        assert sorted(other.probabilities) == sorted(memory.probabilities)
+        assert all(np.array_equal(p, memory.probabilities[name]) for name, p in other.probabilities.items())
+
+
+def test_mistakes_are_told_alike(tmp_path: Path):
+    x, table, p = pictures(60, 0)
+    mistakes = [
+        lambda g: g.search(),
+        lambda g: g.search("photo.jpg"),
+        lambda g: g.search(np.zeros(3)),
+        lambda g: g.search(np.full(WIDTH, np.nan)),
+        lambda g: g.search(x[0], top=0),
+        lambda g: g.search(where={"shoes": "red"}),
+        lambda g: g.search(where={"hat": "1) OR (1 = 1"}),
+        lambda g: g.search(where={"hat": []}),
+        lambda g: g.add(x[:, :3], table, p),
+        lambda g: g.add(x, table, {}),
+        lambda g: g.add(x, table[:3], p),
+        lambda g: g.add(x, table.drop(columns="pid"), p),
+        lambda g: g.add(x, table.drop(columns="path"), p),
+        lambda g: g.add(x / 0, table, p),
+    ]
+    for mistake in mistakes:
+        told = []
+        for gallery in both(tmp_path / str(len(list(tmp_path.iterdir())))):
+            with np.errstate(all="ignore"), pytest.raises(ReidError) as error:
+                mistake(gallery)
+            assert len(gallery) == 60
+            told.append(str(error.value))
+        assert told[0] == told[1] and "\n" not in told[0]
+
+
+def test_no_text_reaches_a_condition(tmp_path: Path):
+    _, disk = both(tmp_path)
+    with pytest.raises(ReidError, match=r"people\.lance"):
+        disk.store.nearest(np.zeros(WIDTH), 60, {"hat": ["1) OR (1 = 1"]})
+
+
+# Killed, and several at once
+
+
+@posix
+def test_killed_while_adding_loses_nothing(tmp_path: Path):
+    uri, seed, said = tmp_path / "people.lance", random.randrange(10**6), 0
+    chance = random.Random(seed)
+    print(f"seed {seed}")
+    for _ in range(KILLS):
+        process = start(uri, "a", 10**6)
+        assert process.stdout.readline() == "ready\n", process.stderr.read()
+        for _ in range(chance.randrange(1, 6)):
+            said = int(process.stdout.readline())
+        time.sleep(chance.uniform(0, 0.05))
+        process.send_signal(signal.SIGKILL)
+        said = int((process.stdout.read().split() or [said])[-1])
+        process.wait()
+        gallery = Gallery.open(uri)
+        assert len(gallery) % BATCH == 0 and said <= len(gallery) <= said + BATCH
+        assert gallery.table.path.tolist() == [f"a{i}.jpg" for i in range(len(gallery))]
+        assert np.array_equal(gallery.embeddings[:, 0], np.arange(len(gallery)))
+        assert gallery.search(np.full(WIDTH, said - 1.0), top=1).path.item() == f"a{said - 1}.jpg"
+    assert gallery.index() == len(gallery) >= KILLS * BATCH
+
+
+@posix
+def test_two_that_add_at_once_lose_nothing(tmp_path: Path):
+    uri = tmp_path / "people.lance"
+    Gallery(uri).add(
+        np.ones((1, WIDTH), np.float32), pd.DataFrame({"path": ["0"]}), {"hat": np.ones((1, 2), np.float32)}
+    )
+    processes = [start(uri, name, 8) for name in "ab"]
+    for process in processes:
+        assert process.wait(60) == 0, process.stderr.read()
+    gallery = Gallery.open(uri)
+    assert gallery.table.path.str[0].value_counts().to_dict() == {"0": 1, "a": 8 * BATCH, "b": 8 * BATCH}
+    assert len(gallery.search(where={"hat": ["no", "yes"]}, top=500)) == len(gallery)
+
+
+def test_search_goes_on_while_another_adds_and_indexes(tmp_path: Path):
+    x, table, p = pictures(400, 1)
+    x += np.arange(400)[:, None] / 1000  # nobody twice
+    uri = tmp_path / "people.lance"
+    adding, searching = Gallery(uri), Gallery(uri)
+    seen, faults = [], []
+
+    def add(part: slice) -> None:
+        adding.add(x[part], table[part], {name: q[part] for name, q in p.items()})
+
+    def search() -> None:
+        try:
+            while not seen or seen[-1] < 400:
+                n = len(searching)
+                for row in (0, n - 1):
+                    assert searching.search(x[row], top=1).index.item() == row
+                assert len(searching.search(x[0], top=400, where={"hat": ["no", "yes"]})) >= n
+                seen.append(n)
+        except Exception as error:
+            faults.append(error)
+
+    add(slice(0, 20))
+    thread = threading.Thread(target=search)
+    thread.start()
+    for i in range(20, 400, 20):
+        add(slice(i, i + 20))
+        if i in (200, 300):
+            adding.index()
+    thread.join(60)
+    assert not faults and not thread.is_alive()
+    assert seen == sorted(seen) and all(n % 20 == 0 for n in seen) and len(set(seen)) > 3
+
+
+# Damaged, elsewhere, missing
+
+
+def damage(file: Path, how: str) -> None:
+    "Spoil a file."
+    old, chance = bytearray(file.read_bytes()), random.Random(f"{file.suffix} {how}")
+    if how == "gone":
+        file.unlink()
+    elif how == "short":
+        file.write_bytes(old[: len(old) // 2])
+    elif how == "garbage":
+        file.write_bytes(chance.randbytes(len(old)))
+    else:
+        for _ in range(5):
+            old[chance.randrange(len(old))] ^= 255
+        file.write_bytes(old)
+
+
+@pytest.mark.parametrize("how, least", [("gone", 4), ("short", 4), ("garbage", 4), ("flipped", 0)])
+def test_damage_is_told_with_the_name_of_the_gallery(tmp_path: Path, how: str, least: int):
+    "Flipped bits may lie where no search looks, or in a number that is as good as another: then nobody can tell."
+    memory, disk = both(tmp_path, names=("hat",))
+    disk.index()
+    uri, told = Path(disk.store.uri), 0
+    newest = min(file.name for file in uri.glob("_versions/*.manifest"))  # they count down
+    files = [f for f in uri.rglob("*") if f.is_file() and (f.parent.name != "_versions" or f.name == newest)]
+    for file in files:
+        spoilt = tmp_path / "spoilt.lance"
+        shutil.rmtree(spoilt, ignore_errors=True)
+        shutil.copytree(uri, spoilt)
+        damage(spoilt / file.relative_to(uri), how)
+        gallery = Gallery(spoilt)
+        gallery.store.timeout = 3.0
+        try:
+            assert len(gallery.search(memory.embeddings[3], 5, {"hat": "no"})) <= 5
+        except ReidError as error:
+            told += 1
+            assert "spoilt.lance: not a usable gallery (" in str(error) and "\n" not in str(error)
+    assert told >= least, [file.name for file in files]
+
+
+def test_what_is_no_table_is_told(tmp_path: Path):
+    (tmp_path / "empty.lance").mkdir()
+    (tmp_path / "file.lance").write_text("not a folder")
+    for name in ("empty.lance", "file.lance"):
+        with pytest.raises(ReidError, match=f"{name}: not a usable gallery"):
+            Gallery.open(tmp_path / name)
+    with pytest.raises(ReidError, match=r"none\.lance: no such gallery"):
+        Gallery.open(tmp_path / "none.lance")
+    assert not (tmp_path / "none.lance").exists()
+    with pytest.raises(ReidError, match="my people"):
+        Gallery(tmp_path / "my people.lance").add(np.zeros((1, 2)), pd.DataFrame({"path": ["a"]}))
+
+
+def test_an_object_store_is_a_table_too(tmp_path: Path):
+    for scheme in ("s3", "gs", "az"):
+        assert isinstance(Gallery(f"{scheme}://bucket/people.lance").store, Disk)  # asks nobody yet
+        with pytest.raises(ReidError, match=r"a name that ends in \.lance"):
+            Gallery(f"{scheme}://bucket/people.npz")
+    near, far = pictures(1, 0), Gallery(f"file://{tmp_path}/people.lance")
+    assert len(far) == 0
+    far.add(*near)
+    assert len(Gallery.open(far.store.uri)) == 1
+
+
+def test_without_lancedb_the_remedy_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "lancedb", None)
+    with pytest.raises(
+        ReidError, match=r"needs LanceDB; install it with: pip install 'reid_course\[gallery\]'"
+    ):
+        Gallery(tmp_path / "people.lance").add(np.zeros((1, 2)), pd.DataFrame({"path": ["a"]}))
+    assert list(tmp_path.iterdir()) == []
