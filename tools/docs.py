@@ -101,8 +101,7 @@ def minutes(
 
 def sources(
     path: Path,  # a notebook
-    module: str,  # that it makes, "engine.files"; "": none
-    page: str,  # of that module in the reference, "files.qmd"
+    reference: dict[str, str],  # module, "engine.files", "" for the front -> its page, "files.qmd"
 ) -> str:
     "Where a notebook can be opened, run and read as code."
     settings, name = get_config(), named(path)
@@ -110,10 +109,18 @@ def sources(
     links = [f"[Notebook]({at}/nbs/{name})"]
     if path in LESSONS:
         links.append(f"[Colab]({re.search(r'[(](https[^)]+)', opening(name)[0])[1]})")
-    if module:
-        file = MODULES[module].relative_to(ROOT).as_posix()
-        links += [f"[Module `{module}`]({up(name)}reference/{page})", f"[Source]({at}/{file})"]
+    for module in [name.removesuffix("__init__") for name, made in MADE.items() if made == path]:
+        if module in reference:
+            links.append(f"[Module `{shown(module)}`]({up(name)}reference/{reference[module]})")
+        links.append(f"[Source]({at}/{MODULES[module].relative_to(ROOT).as_posix()})")
     return "::: {.sources}\n" + " · ".join(links) + "\n:::"
+
+
+def shown(
+    module: str,  # "engine.files", "" for the front of the whole package
+) -> str:
+    "A module's name in lists."
+    return module or get_config().lib_name
 
 
 def up(
@@ -282,7 +289,9 @@ def write_sidebar(
     contents = entries(config["website"]["sidebar"]["contents"])
     pages: list = [{"text": "All modules", "href": "reference/index.qmd"}]
     for title, modules in shelves(reference).items():
-        inner = [{"text": name.split(".")[-1], "href": f"reference/{reference[name]}"} for name in modules]
+        inner = [
+            {"text": shown(name).split(".")[-1], "href": f"reference/{reference[name]}"} for name in modules
+        ]
         pages.append({"section": title, "contents": inner})
     contents.append({"section": "Reference", "contents": pages})
     config["website"]["sidebar"]["contents"] = contents
@@ -318,11 +327,11 @@ def write_reference() -> dict[str, str]:  # module -> its page, "engine.files" -
     smalldocs("api", "build", "--dir", PAGES)
     config["smalldocs"] = {"linkify": True}  # else rendering would write the pages again
     file.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
-    pages, built = {}, MADE
+    pages = {}
     for path in sorted((PAGES / "reference").glob("*.qmd")):
         text = path.read_text(encoding="utf-8")
         module = re.search(rf'^title: "{settings.lib_name}\.?(.*)"$', text, re.M)[1]
-        text = readable(text).replace("\n---\n\n", f"\n---\n\n{built_in(built.get(module))}", 1)
+        text = readable(text).replace("\n---\n\n", f"\n---\n\n{built_in(MADE.get(module or '__init__'))}", 1)
         path.write_text(text, encoding="utf-8")
         pages[module] = path.name
     write_index(pages)
@@ -350,7 +359,7 @@ def write_index(
         text += f"\n## {title}\n\n| module | what it gives |\n| --- | --- |\n"
         for name in modules:
             said = ast.get_docstring(ast.parse(MODULES[name].read_text(encoding="utf-8")))
-            text += f"| [{name}]({pages[name]}) | {said} |\n"
+            text += f"| [{shown(name)}]({pages[name]}) | {said} |\n"
     (PAGES / "reference" / "index.qmd").write_text(text, encoding="utf-8")
 
 
@@ -399,10 +408,9 @@ def build(
     whole = {name.removesuffix(".ipynb") for name in names}
     process()
     reference, terms, wanted = write_reference(), glossary(), cross_links()
-    made = {path: module for module, path in MADE.items()}
     for path in NOTEBOOKS:
-        name, module = named(path), made.get(path, "")
-        links = "" if path == FRONT else sources(path, module, reference.get(module, ""))
+        name = named(path)
+        links = "" if path == FRONT else sources(path, reference)
         write_page(PAGES / name, terms, links, wanted.get(address(path), set()))
         if names and name.removesuffix(".ipynb") not in whole:
             cut(PAGES / plain(name))
