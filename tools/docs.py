@@ -12,6 +12,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from contextlib import chdir
 from pathlib import Path
 
@@ -184,22 +185,27 @@ def site_link(
 
 def places(
     code: str,  # of a cell
-    wanted: set[str],  # "atomic_write"; those that get a place are taken out
-) -> str:  # HTML, or nothing
+    wanted: set[str],  # "atomic_write"
+) -> list[str]:  # of them
     "Where links of other nbdev projects lead to: the definitions."
     try:
         body = ast.parse(code).body
     except SyntaxError:  # a line of Jupyter's own
-        return ""
+        return []
     found = []
     for node in body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             found.append(node.name)
             found += [f"{node.name}.{part.name}" for part in node.body if isinstance(part, ast.FunctionDef)]
-    here = [name for name in map(str.lower, found) if name in wanted]
-    wanted.difference_update(here)
-    spans = "".join(f'<span id="{name}"></span>' for name in here)
-    return f'<div class="places">{spans}</div>' if here else ""
+    return [name for name in map(str.lower, found) if name in wanted]
+
+
+def placed(
+    names: Iterable[str],
+) -> list[nbformat.NotebookNode]:  # one cell, or none
+    "What a link to these names leads to."
+    spans = "".join(f'<span id="{name}"></span>' for name in names)
+    return [new_markdown_cell(f'<div class="places">{spans}</div>')] if spans else []
 
 
 def cross_links() -> dict[str, set[str]]:  # page -> anchors
@@ -223,7 +229,7 @@ def write_page(
     other = OTHER_SENSE.get(name.removesuffix(".ipynb"), set())
     left = {term: f"{up(name)}{at}" for term, at in terms.items() if term not in other}
     linked = name not in ("start.ipynb", "index.ipynb")
-    wanted, cells = set(wanted), []
+    left_over, cells = set(wanted), []
     for cell in page.cells:
         if cell.source.startswith("[![Open in Colab]"):
             continue
@@ -234,10 +240,13 @@ def write_page(
             cell.source = link_terms(cell.source, left) if linked else cell.source
         else:
             link_outputs(cell)
-            place = places(cell.source, wanted)
-            cells += [new_markdown_cell(place)] if place else []
+            here = places(cell.source, left_over)
+            left_over -= set(here)
+            cells += placed(here)
         cells.append(cell)
-    page.cells = [cells[0], new_markdown_cell(sources), *cells[1:]] if sources else cells
+    top = [new_markdown_cell(sources)] if sources else []
+    # a name whose code is not shown leads to the top
+    page.cells = [cells[0], *top, *placed(sorted(left_over)), *cells[1:]]
     nbformat.write(page, path)
     path.rename(PAGES / name)
 

@@ -86,10 +86,11 @@ def test_lesson_leads_to_its_sources(tmp_path, monkeypatch):
     nbformat.write(new_notebook(cells=cells), page)
     docs.write_page(page, {}, links, {"triplet_loss", "another"})
     page = tmp_path / "triplet.ipynb"  # as nbdev links to it
-    first, second, place, *_ = nbformat.read(page, as_version=4).cells
+    first, second, above, place, *_ = nbformat.read(page, as_version=4).cells
     inner = "[a](start.ipynb#the-map), [b](#here), [c](workshop/files.ipynb)"
     assert (first.source, second.source) == (f"# Title\n\n{inner}", links)
     assert place.source == '<div class="places"><span id="triplet_loss"></span></div>'
+    assert above.source == '<div class="places"><span id="another"></span></div>', "its code is not shown"
     docs.cut(page)
     assert len(nbformat.read(page, as_version=4).cells) == 2
 
