@@ -12,9 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from reid_course.data import load_dataset
-    from reid_course.model import load_model
-    from reid_course.retrieval import Gallery
-    from reid_course.training import train
 
 _all_ = ["Gallery", "load_dataset", "load_model", "train"]
 _DOORS = {

@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 PACKAGE = "reid_course"
 # a module at the top that a lesson teaches, and that has a page in the workshop: nbdev makes one module of a notebook
-TAUGHT_IN = {"accuracy": "05_heads", "scoring": "11_model", "distractors": "15_looking"}
+TAUGHT_IN = {"accuracy": "05_heads", "predictions": "11_model", "scoring": "12_training", "distractors": "15_looking"}
 
 
 def in_order(
@@ -69,7 +69,8 @@ def makes(
     cells = code(notebook)
     named = re.findall(r"^#\|\s*default_exp[ \t]+([\w.]+)", "\n".join(cells), re.M)
     return [
-        name.removesuffix(".__init__") for name in (*named, *dict.fromkeys(filter(None, map(exports, cells))))
+        "" if name == "__init__" else name.removesuffix(".__init__")
+        for name in (*named, *dict.fromkeys(filter(None, map(exports, cells))))
     ]
 
 
