@@ -259,7 +259,7 @@ def _attributes(described: Mapping[str, Any]) -> Schema:
     "The attributes that a store describes."
     try:
         return tuple(Attribute(name, tuple(a["classes"]), a["role"]) for name, a in described.items())
-    except (TypeError, KeyError) as error:  # a file may say anything
+    except (AttributeError, KeyError, TypeError) as error:  # a file may say anything
         raise ReidError(f"its attributes cannot be read ({error!r}); expected names and classes") from error
 
 

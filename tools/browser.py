@@ -10,12 +10,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
 
+import matplotlib
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 WIDTHS = {390: 844, 768: 1024, 1440: 900}  # a phone, a tablet, a desk: width -> height
 FONTS_ONLY = """<?xml version="1.0"?>
-<fontconfig><dir>{fonts}</dir><cachedir>{cache}</cachedir>
+<fontconfig><dir>{folder}</dir><cachedir>{folder}</cachedir>
 <include ignore_missing="yes">/etc/fonts/conf.d</include></fontconfig>
 """
 MISSING = "no Chromium here; expected the program chromium: on Debian, apt-get install chromium"
@@ -41,14 +42,15 @@ def chromium() -> Iterator[Browser]:
 @contextmanager
 def with_fonts(
     browser: Browser,
-    fonts: Path,  # a folder: the machine has these and no others
+    names: str,  # of files in matplotlib's folder of fonts: "DejaVu*", "STIX*"
 ) -> Iterator[Browser]:
-    "A second browser of the same kind, on a machine with other fonts."
+    "A second browser of the same kind, on a machine that has these fonts and no others."
     with TemporaryDirectory() as folder:
-        file = Path(folder) / "fonts.conf"
-        file.write_text(FONTS_ONLY.format(fonts=fonts, cache=folder), encoding="utf-8")
-        start = browser.browser_type.launch
-        env = os.environ | {"FONTCONFIG_FILE": str(file)}
+        for file in (Path(matplotlib.get_data_path()) / "fonts" / "ttf").glob(names):
+            shutil.copy(file, folder)
+        settings = Path(folder) / "fonts.conf"
+        settings.write_text(FONTS_ONLY.format(folder=folder), encoding="utf-8")
+        start, env = browser.browser_type.launch, os.environ | {"FONTCONFIG_FILE": str(settings)}
         other = start(executable_path=find_chromium(), args=["--no-sandbox"], env=env)
         yield other
         other.close()

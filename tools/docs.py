@@ -12,6 +12,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from contextlib import chdir
 from pathlib import Path
 
@@ -101,8 +102,7 @@ def minutes(
 
 def sources(
     path: Path,  # a notebook
-    module: str,  # that it makes, "engine.files"; "": none
-    page: str,  # of that module in the reference, "files.qmd"
+    reference: dict[str, str],  # module, "engine.files", "" for the front -> its page, "files.qmd"
 ) -> str:
     "Where a notebook can be opened, run and read as code."
     settings, name = get_config(), named(path)
@@ -110,10 +110,18 @@ def sources(
     links = [f"[Notebook]({at}/nbs/{name})"]
     if path in LESSONS:
         links.append(f"[Colab]({re.search(r'[(](https[^)]+)', opening(name)[0])[1]})")
-    if module:
-        file = MODULES[module].relative_to(ROOT).as_posix()
-        links += [f"[Module `{module}`]({up(name)}reference/{page})", f"[Source]({at}/{file})"]
+    for module in [name.removesuffix("__init__") for name, made in MADE.items() if made == path]:
+        if module in reference:
+            links.append(f"[Module `{shown(module)}`]({up(name)}reference/{reference[module]})")
+        links.append(f"[Source]({at}/{MODULES[module].relative_to(ROOT).as_posix()})")
     return "::: {.sources}\n" + " · ".join(links) + "\n:::"
+
+
+def shown(
+    module: str,  # "engine.files", "" for the front of the whole package
+) -> str:
+    "A module's name in lists."
+    return module or get_config().lib_name
 
 
 def up(
@@ -177,22 +185,27 @@ def site_link(
 
 def places(
     code: str,  # of a cell
-    wanted: set[str],  # "atomic_write"; those that get a place are taken out
-) -> str:  # HTML, or nothing
+    wanted: set[str],  # "atomic_write"
+) -> list[str]:  # of them
     "Where links of other nbdev projects lead to: the definitions."
     try:
         body = ast.parse(code).body
     except SyntaxError:  # a line of Jupyter's own
-        return ""
+        return []
     found = []
     for node in body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             found.append(node.name)
             found += [f"{node.name}.{part.name}" for part in node.body if isinstance(part, ast.FunctionDef)]
-    here = [name for name in map(str.lower, found) if name in wanted]
-    wanted.difference_update(here)
-    spans = "".join(f'<span id="{name}"></span>' for name in here)
-    return f'<div class="places">{spans}</div>' if here else ""
+    return [name for name in map(str.lower, found) if name in wanted]
+
+
+def placed(
+    names: Iterable[str],
+) -> list[nbformat.NotebookNode]:  # one cell, or none
+    "What a link to these names leads to."
+    spans = "".join(f'<span id="{name}"></span>' for name in names)
+    return [new_markdown_cell(f'<div class="places">{spans}</div>')] if spans else []
 
 
 def cross_links() -> dict[str, set[str]]:  # page -> anchors
@@ -216,7 +229,7 @@ def write_page(
     other = OTHER_SENSE.get(name.removesuffix(".ipynb"), set())
     left = {term: f"{up(name)}{at}" for term, at in terms.items() if term not in other}
     linked = name not in ("start.ipynb", "index.ipynb")
-    wanted, cells = set(wanted), []
+    left_over, cells = set(wanted), []
     for cell in page.cells:
         if cell.source.startswith("[![Open in Colab]"):
             continue
@@ -227,10 +240,13 @@ def write_page(
             cell.source = link_terms(cell.source, left) if linked else cell.source
         else:
             link_outputs(cell)
-            place = places(cell.source, wanted)
-            cells += [new_markdown_cell(place)] if place else []
+            here = places(cell.source, left_over)
+            left_over -= set(here)
+            cells += placed(here)
         cells.append(cell)
-    page.cells = [cells[0], new_markdown_cell(sources), *cells[1:]] if sources else cells
+    top = [new_markdown_cell(sources)] if sources else []
+    # a name whose code is not shown leads to the top
+    page.cells = [cells[0], *top, *placed(sorted(left_over)), *cells[1:]]
     nbformat.write(page, path)
     path.rename(PAGES / name)
 
@@ -282,7 +298,9 @@ def write_sidebar(
     contents = entries(config["website"]["sidebar"]["contents"])
     pages: list = [{"text": "All modules", "href": "reference/index.qmd"}]
     for title, modules in shelves(reference).items():
-        inner = [{"text": name.split(".")[-1], "href": f"reference/{reference[name]}"} for name in modules]
+        inner = [
+            {"text": shown(name).split(".")[-1], "href": f"reference/{reference[name]}"} for name in modules
+        ]
         pages.append({"section": title, "contents": inner})
     contents.append({"section": "Reference", "contents": pages})
     config["website"]["sidebar"]["contents"] = contents
@@ -318,11 +336,11 @@ def write_reference() -> dict[str, str]:  # module -> its page, "engine.files" -
     smalldocs("api", "build", "--dir", PAGES)
     config["smalldocs"] = {"linkify": True}  # else rendering would write the pages again
     file.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
-    pages, built = {}, MADE
+    pages = {}
     for path in sorted((PAGES / "reference").glob("*.qmd")):
         text = path.read_text(encoding="utf-8")
         module = re.search(rf'^title: "{settings.lib_name}\.?(.*)"$', text, re.M)[1]
-        text = readable(text).replace("\n---\n\n", f"\n---\n\n{built_in(built.get(module))}", 1)
+        text = readable(text).replace("\n---\n\n", f"\n---\n\n{built_in(MADE.get(module or '__init__'))}", 1)
         path.write_text(text, encoding="utf-8")
         pages[module] = path.name
     write_index(pages)
@@ -350,7 +368,7 @@ def write_index(
         text += f"\n## {title}\n\n| module | what it gives |\n| --- | --- |\n"
         for name in modules:
             said = ast.get_docstring(ast.parse(MODULES[name].read_text(encoding="utf-8")))
-            text += f"| [{name}]({pages[name]}) | {said} |\n"
+            text += f"| [{shown(name)}]({pages[name]}) | {said} |\n"
     (PAGES / "reference" / "index.qmd").write_text(text, encoding="utf-8")
 
 
@@ -399,10 +417,9 @@ def build(
     whole = {name.removesuffix(".ipynb") for name in names}
     process()
     reference, terms, wanted = write_reference(), glossary(), cross_links()
-    made = {path: module for module, path in MADE.items()}
     for path in NOTEBOOKS:
-        name, module = named(path), made.get(path, "")
-        links = "" if path == FRONT else sources(path, module, reference.get(module, ""))
+        name = named(path)
+        links = "" if path == FRONT else sources(path, reference)
         write_page(PAGES / name, terms, links, wanted.get(address(path), set()))
         if names and name.removesuffix(".ipynb") not in whole:
             cut(PAGES / plain(name))

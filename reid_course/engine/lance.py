@@ -13,6 +13,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,11 +27,16 @@ if TYPE_CHECKING:
 
 # %% ../../nbs/workshop/lance.ipynb #stores22
 _OWN = "gallery_"  # how the gallery's own columns begin, in a table that also holds the data set's
+_RESERVED = (_OWN, "_rowid", "_distance")
+_STABLE = {"new_table_enable_stable_row_ids": "true"}  # rows are numbered as they are committed, for ever
 _NOTE = b"reid_course"  # the table's note that says what is to be known of each attribute
 
 
 class Disk:
-    "Pictures in a LanceDB table, in a folder or an object store. One process may add while others search."
+    """Pictures in a LanceDB table, in a folder or an object store. Several processes may add and search at once.
+
+    In an object store one process makes the table with its first pictures, before others add theirs.
+    """
 
     def __init__(
         self,
@@ -62,17 +68,8 @@ class Disk:
 
     def _database(self) -> tuple[Any, str]:
         "LanceDB's connection to the folder that holds the table, and the table's name."
-        os.environ.setdefault("LANCEDB_LOG", "error")  # it would tell of every new table
-        try:
-            import lancedb
-        except ImportError as error:
-            raise ReidError(
-                "a gallery on disk (.lance) needs LanceDB; install it with: pip install 'reid_course[gallery]'"
-            ) from error
         folder, _, name = self.uri.rpartition("/") if "://" in self.uri else ("", "", Path(self.uri).name)
-        at_once = timedelta(0)  # what another process has added is seen by the next search
-        base = lancedb.connect(folder or Path(self.uri).parent, read_consistency_interval=at_once)
-        return base, name.removesuffix(".lance")
+        return _connect(folder or Path(self.uri).parent), name.removesuffix(".lance")
 
     def __len__(self) -> int:
         with self._opened() as table:
@@ -99,18 +96,37 @@ class Disk:
         attributes: Mapping[str, Any] | None = None,  # what is to be known of each; the first pictures' stays
     ) -> None:
         "Add pictures: all of them, in one step, or on an error none. When it returns they are on disk."
-        clash = next((name for name in table if str(name).startswith(_OWN)), None)
-        if clash:
-            raise ReidError(f"the table has a column {clash!r}; expected no name that begins with {_OWN}")
+        clash = next((name for name in table if str(name).startswith(_RESERVED)), None)
+        if clash is not None:
+            raise ReidError(
+                f"the table has a column {clash!r}; expected no name that begins with {', '.join(_RESERVED)}"
+            )
         with self._opened() as old:
             known = {name: (attributes or {}).get(name) for name in probabilities}
             known = self.schema.attributes or known
-            rows = _rows(embeddings, table, [probabilities[name] for name in known], known, len(self))
-            if old is None:
-                base, name = self._database()
-                self._table = base.create_table(name, rows)
-            else:
-                old.add(rows)
+            rows = _rows(embeddings, table, [probabilities[name] for name in known], known)
+            if old is None and self._create(rows):
+                return
+            with self._opened() as made:
+                made.add(rows)
+
+    def _create(self, rows: "pa.Table") -> bool:
+        "Make the table with its first rows; False if another process has made it meanwhile."
+        base, name = self._database()
+        if "://" in self.uri:
+            base.create_table(name, rows, storage_options=_STABLE)
+            return True
+        target = Path(self.uri)  # LanceDB would let two processes make it, and lose the pictures of the first
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=f".{name}.", dir=target.parent, ignore_cleanup_errors=True) as part:
+            _connect(part).create_table(name, rows, storage_options=_STABLE)
+            try:
+                (Path(part) / target.name).rename(target)
+            except OSError:
+                if not target.exists():
+                    raise
+                return False
+        return True
 
     def _columns(self, what: str, names: Iterable[str]) -> dict[str, str]:  # attribute -> column
         "Where probabilities (p) or most probable classes (c) stand: by number, so that no name is ever SQL."
@@ -143,10 +159,16 @@ class Disk:
 
     def _ask(self, point: np.ndarray, limit: int, classes: Mapping, everywhere: bool) -> "pa.Table":
         "What LanceDB finds."
-        columns = [*self.schema.columns, f"{_OWN}row", f"{_OWN}embedding", "_distance"]
+        columns = [*self.schema.columns, f"{_OWN}embedding", "_distance"]
         with self._opened() as table:
             ask = table.search(point.astype(np.float32), vector_column_name=f"{_OWN}embedding")
-            ask = ask.select(columns).limit(limit).nprobes(self.probes).refine_factor(self.refine)
+            ask = (
+                ask.select(columns)
+                .with_row_id(True)
+                .limit(limit)
+                .nprobes(self.probes)
+                .refine_factor(self.refine)
+            )
             if classes:  # numbers only: no text of a user reaches the condition
                 places = self._columns("c", classes).values()
                 fits = [
@@ -165,17 +187,15 @@ class Disk:
         rows, score = np.empty(0, np.int64), np.empty(0, np.float32)
         with self._opened() as table:
             places = self._columns("p", classes)
-            for part in table.search().select([f"{_OWN}row", *places.values()]).to_batches(batch_size=65536):
+            parts = table.search().select(list(places.values())).with_row_id(True)
+            for part in parts.to_batches(batch_size=65536):
                 p = {name: _matrix(part[place]) for name, place in places.items()}
-                rows = np.concatenate([rows, part[f"{_OWN}row"].to_numpy()])
+                rows = np.concatenate([rows, part["_rowid"].to_numpy().astype(np.int64)])
                 score = np.concatenate([score, joint_probability(p, classes)])
                 best = np.lexsort((rows, -score))[:top]
                 rows, score = rows[best], score[best]
-            ask = table.search().where(f"{_OWN}row IN ({_numbers(rows)})")
-            frame = _frame(ask.select([*self.schema.columns, f"{_OWN}row"]).to_arrow())
-        known = dict(zip(rows.tolist(), score, strict=True))
-        frame = frame.assign(score=np.array([known[row] for row in frame.index], score.dtype))
-        return frame.iloc[np.lexsort((frame.index, -frame.score))[:top]]
+            found = table.take_row_ids(rows.tolist()).select(self.schema.columns).with_row_id().to_arrow()
+        return _frame(found).loc[rows].assign(score=score)
 
     def index(
         self,
@@ -200,8 +220,8 @@ class Disk:
     def _all(self, columns: Sequence[str]) -> "pa.Table":
         "Columns of all pictures, in the order in which they were added."
         with self._opened() as table:
-            found = table.search().select([*columns, f"{_OWN}row"]).to_arrow()
-        return found.take(np.argsort(found[f"{_OWN}row"].to_numpy(), kind="stable"))
+            found = table.search().select(list(columns)).with_row_id(True).to_arrow()
+        return found.take(np.argsort(found["_rowid"].to_numpy()))
 
     @property
     def table(self) -> pd.DataFrame:
@@ -221,18 +241,30 @@ class Disk:
         return {name: _matrix(self._all([column])[column]) for name, column in places.items()}
 
 
+def _connect(folder: str | Path) -> Any:
+    "LanceDB's connection to a folder."
+    os.environ.setdefault("LANCEDB_LOG", "error")  # it would tell of every new table
+    try:
+        import lancedb
+    except ImportError as error:
+        raise ReidError(
+            "a gallery on disk (.lance) needs LanceDB; install it with: pip install 'reid_course[gallery]'"
+        ) from error
+    # what another process has added is seen by the next search
+    return lancedb.connect(folder, read_consistency_interval=timedelta(0))
+
+
 def _rows(
     embeddings: np.ndarray,
     table: pd.DataFrame,
     probabilities: list[np.ndarray],
     attributes: Mapping[str, Any],  # as many
-    start: int,
 ) -> "pa.Table":
     "The data set's columns and the gallery's own, with the attributes as a note."
     import pyarrow as pa
 
     rows = pa.Table.from_pandas(table, preserve_index=False)
-    own = {"row": pa.array(np.arange(start, start + len(table))), "embedding": _lists(embeddings)}
+    own = {"embedding": _lists(embeddings)}
     for i, p in enumerate(probabilities):
         own |= {f"p_{i}": _lists(p), f"c_{i}": pa.array(p.argmax(1).astype(np.int16))}
     for name, column in own.items():
@@ -256,8 +288,8 @@ def _matrix(column: Any) -> np.ndarray:  # (n, d)
 
 def _frame(found: "pa.Table") -> pd.DataFrame:
     "The data set's columns, rows numbered as they were added."
-    theirs = [name for name in found.column_names if not name.startswith((_OWN, "_distance"))]
-    return found.select(theirs).to_pandas().set_axis(found[f"{_OWN}row"].to_numpy())
+    theirs = [name for name in found.column_names if not name.startswith(_RESERVED)]
+    return found.select(theirs).to_pandas().set_axis(found["_rowid"].to_numpy().astype(np.int64))
 
 
 def _numbers(values: Iterable[int]) -> str:

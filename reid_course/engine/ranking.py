@@ -20,12 +20,12 @@ def count_at_most(
     times: np.ndarray | None = None,  # (n,) how often each value counts; None: once
 ) -> np.ndarray:  # (m,) int64
     "How many of the values are <= each bound: a pass for each, or one sort when there are many."
-    if len(bounds) <= 32 and times is None:
-        return np.array([np.count_nonzero(values <= bound) for bound in bounds], np.int64)
+    if times is None:
+        if len(bounds) <= 32:
+            return np.array([np.count_nonzero(values <= bound) for bound in bounds], np.int64)
+        return np.searchsorted(np.sort(values), bounds, side="right")
     if len(bounds) <= 32:
         return np.array([times[values <= bound].sum() for bound in bounds], np.int64)
-    if times is None:
-        return np.searchsorted(np.sort(values), bounds, side="right")
     order = np.argsort(values)
     return np.r_[0, np.cumsum(times[order])][np.searchsorted(values[order], bounds, side="right")]
 

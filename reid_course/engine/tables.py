@@ -64,8 +64,9 @@ def _packed(column: pd.Series) -> dict[str, np.ndarray]:
         return {"column": column.to_numpy(f"datetime64[{dtype.unit}]")}
     if isinstance(dtype, pd.StringDtype):
         return {"column": text_array(column.fillna("").tolist()), "missing": missing}
-    if hasattr(dtype, "numpy_dtype"):  # whole numbers, floats and truth values with gaps
-        return {"column": column.to_numpy(dtype.numpy_dtype, na_value=dtype.type()), "missing": missing}
+    plain: Any = getattr(dtype, "numpy_dtype", None)
+    if plain is not None:  # whole numbers, floats and truth values with gaps
+        return {"column": column.to_numpy(plain, na_value=plain.type()), "missing": missing}
     raise ReidError(f"a column of type {dtype} cannot be saved; expected numbers, texts or dates: convert it")
 
 

@@ -75,7 +75,7 @@ def test_lesson_leads_to_its_sources(tmp_path, monkeypatch):
     lesson = ROOT / "nbs" / "08_triplet.ipynb"
     assert docs.heading(lesson) == "08 The triplet loss"
     assert re.fullmatch(r"\d+ min", docs.minutes(lesson))
-    links = docs.sources(lesson, "triplet", "triplet.qmd")
+    links = docs.sources(lesson, {"triplet": "triplet.qmd"})
     for end in ("nbs/08_triplet.ipynb", "(reference/triplet.qmd", "reid_course/triplet.py"):
         assert f"{end})" in links
     monkeypatch.setattr(docs, "PAGES", tmp_path)
@@ -86,10 +86,11 @@ def test_lesson_leads_to_its_sources(tmp_path, monkeypatch):
     nbformat.write(new_notebook(cells=cells), page)
     docs.write_page(page, {}, links, {"triplet_loss", "another"})
     page = tmp_path / "triplet.ipynb"  # as nbdev links to it
-    first, second, place, *_ = nbformat.read(page, as_version=4).cells
+    first, second, above, place, *_ = nbformat.read(page, as_version=4).cells
     inner = "[a](start.ipynb#the-map), [b](#here), [c](workshop/files.ipynb)"
     assert (first.source, second.source) == (f"# Title\n\n{inner}", links)
     assert place.source == '<div class="places"><span id="triplet_loss"></span></div>'
+    assert above.source == '<div class="places"><span id="another"></span></div>', "its code is not shown"
     docs.cut(page)
     assert len(nbformat.read(page, as_version=4).cells) == 2
 
@@ -97,7 +98,7 @@ def test_lesson_leads_to_its_sources(tmp_path, monkeypatch):
 def test_workshop_leads_to_its_sources(tmp_path, monkeypatch):
     notebook = ROOT / "nbs" / "workshop" / "files.ipynb"
     assert docs.heading(notebook) == "Files that appear whole"
-    links = docs.sources(notebook, "engine.files", "files.qmd")
+    links = docs.sources(notebook, {"engine.files": "files.qmd"})
     for end in ("nbs/workshop/files.ipynb", "(../reference/files.qmd", "reid_course/engine/files.py"):
         assert f"{end})" in links
     assert "Colab" not in links
@@ -114,9 +115,14 @@ def test_workshop_leads_to_its_sources(tmp_path, monkeypatch):
 
 
 def test_reference_is_in_shelves():
-    pages = {"triplet": "triplet.qmd", "minimarket": "minimarket.qmd", "minimarket.people": "people.qmd"}
+    pages = {
+        "": "reid_course.qmd",
+        "triplet": "triplet.qmd",
+        "minimarket": "minimarket.qmd",
+        "minimarket.people": "people.qmd",
+    }
     assert docs.shelves(pages) == {
-        "reid_course": ["triplet"],
+        "reid_course": ["", "triplet"],
         "reid_course.minimarket": ["minimarket", "minimarket.people"],
     }
     at = ROOT / "nbs"

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browser import MISSING, WIDTHS, chromium, find_chromium, opened
+from browser import MISSING, WIDTHS, chromium, find_chromium, opened, with_fonts
 from matplotlib import pyplot
 from PIL import Image
 
@@ -18,7 +18,7 @@ from reid_course.metrics import evaluate_embeddings
 from reid_course.minimarket import make_minimarket
 from reid_course.model import build_model, load_model, save_model
 from reid_course.pages.explorer import gather
-from reid_course.pages.report import held_out, report_comparison, report_run, write_page
+from reid_course.pages.report import chart_curves, held_out, report_comparison, report_run, write_page
 from reid_course.results import RETRIEVAL, record
 from reid_course.retrieval import Gallery, figure_ranked_lists
 from reid_course.split import split_identities
@@ -238,6 +238,21 @@ def checked(browser, file: Path, width: int = 768, scheme: str = "light"):
     page, wrong = opened(browser, file.as_uri(), width, scheme)
     assert fits(page, width) and violations(page) == [] and wrong == []
     return page
+
+
+def test_page_looks_the_same_on_machines_with_other_fonts(tmp_path, browser):
+    log, table = (
+        pd.DataFrame({"epoch": [1, 2], "accuracy": [0.5, 0.75]}),
+        pd.DataFrame({"mAP": [5.0]}, ["SA"]),
+    )
+    charts = {"Epoch by epoch": chart_curves({"SA": log})}
+    file = write_page(tmp_path / "page.html", "A title of a page", {"seed": 0}, {"Scores": table}, charts)
+    places = """() => [...document.querySelectorAll("main *")].map(part => {
+        const { left, top, right, bottom } = part.getBoundingClientRect(); return [left, top, right, bottom]; })"""
+    with with_fonts(browser, "DejaVu*") as fresh, with_fonts(browser, "STIX*") as odd:
+        pages = [checked(machine, file) for machine in (browser, fresh, odd)]
+        looks = [page.evaluate(places) for page in pages]
+    assert len(looks[0]) > 50 and looks[0] == looks[1] == looks[2]
 
 
 @pytest.mark.long

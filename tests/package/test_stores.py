@@ -24,15 +24,17 @@ KILLS, BATCH, WIDTH = 5, 7, 16
 ADDER = f"""
 import sys
 import numpy as np, pandas as pd
-from reid_course.retrieval import Gallery
-store, name, times = Gallery(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+from reid_course.engine.lance import Disk
+store, name, times = Disk(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 print("ready", flush=True)
 for _ in range(times):
     n = len(store)
     rows = np.arange(n, n + {BATCH})
     table = pd.DataFrame({{"path": [f"{{name}}{{row}}.jpg" for row in rows]}})
     points = np.repeat(rows[:, None], {WIDTH}, 1).astype(np.float32)
-    store.add(points, table, {{"hat": np.full(({BATCH}, 2), 0.5, np.float32)}})
+    yes = {{"a": 0.2, "b": 0.4, "c": 0.6}}[name]
+    p = np.repeat([[1 - yes, yes]], {BATCH}, 0).astype(np.float32)
+    store.add(points, table, {{"hat": p}}, {{"hat": {{"classes": ["no", "yes"], "role": "attribute"}}}})
     print(n + {BATCH}, flush=True)
 """
 WHERE = [{}, {"hat": "yes"}, {"gender": "female", "uppercolor": ["red", "blue"]}]
@@ -180,18 +182,22 @@ def test_killed_while_adding_loses_nothing(tmp_path: Path):
     assert gallery.index() == len(gallery) >= KILLS * BATCH
 
 
-@posix
-def test_two_that_add_at_once_lose_nothing(tmp_path: Path):
-    uri = tmp_path / "people.lance"
-    Gallery(uri).add(
-        np.ones((1, WIDTH), np.float32), pd.DataFrame({"path": ["0"]}), {"hat": np.ones((1, 2), np.float32)}
-    )
-    processes = [start(uri, name, 8) for name in "ab"]
+@pytest.mark.parametrize("there", [True, False])  # a gallery to add to, or one that both want to make
+def test_several_that_add_at_once_lose_nothing_and_mix_nothing_up(tmp_path: Path, there: bool):
+    uri, names = tmp_path / "people.lance", "abc"
+    if there:
+        Gallery(uri).add(np.ones((1, WIDTH)), pd.DataFrame({"path": ["0"]}), {"hat": np.ones((1, 2)) / 2})
+    processes = [start(uri, name, 8) for name in names]
     for process in processes:
-        assert process.wait(60) == 0, process.stderr.read()
+        assert process.wait(120) == 0, process.stderr.read()
     gallery = Gallery.open(uri)
-    assert gallery.table.path.str[0].value_counts().to_dict() == {"0": 1, "a": 8 * BATCH, "b": 8 * BATCH}
-    assert len(gallery.search(where={"hat": ["no", "yes"]}, top=500)) == len(gallery)
+    counts = gallery.table.path.str[0].value_counts().to_dict()
+    assert counts == dict.fromkeys(names, 8 * BATCH) | ({"0": 1} if there else {})
+    found = gallery.search(where={"hat": "yes"}, top=500)
+    assert sorted(found.index) == list(range(len(gallery)))  # every row has a number of its own
+    expected = found.path.str[0].map({"0": 0.5, "a": 0.2, "b": 0.4, "c": 0.6})
+    assert np.allclose(found.score, expected) and found.score.is_monotonic_decreasing
+    assert [file.name for file in tmp_path.iterdir()] == ["people.lance"]
 
 
 def test_search_goes_on_while_another_adds_and_indexes(tmp_path: Path):
