@@ -59,6 +59,7 @@ def homes(
     note.chmod(0o755)
     names = {"CONFIG": "config", "DATA": "data", "RUNTIME": "runtime"}
     own = {f"JUPYTER_{name}_DIR": str(folder / place) for name, place in names.items()}
+    own |= {"JUPYTER_PATH": "", "JUPYTER_PREFER_ENV_PATH": "1"}  # no kernel of the user's or the system's
     return own | {"JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"), "BROWSER": f"{note} %s"}
 
 
