@@ -148,8 +148,8 @@ def _search(c: argparse.ArgumentParser) -> None:
     _run(c)
     _data(c)
     c.add_argument("--query", metavar="IMAGE", help="whom to find")
-    said = "such as uppercolor=red,blue"
-    c.add_argument("--where", nargs="+", default=[], metavar="ATTRIBUTE=ANSWER", help=said)
+    said = "such as backpack=yes uppercolor=red,blue; several answers of one attribute: any of them will do"
+    c.add_argument("--where", nargs="+", action="extend", default=[], metavar="ATTRIBUTE=ANSWER", help=said)
     c.add_argument("--top", type=int, default=10, metavar="N", help="how many to list")
     _drop_junk(c)
     c.add_argument("--save", metavar="FIGURE", help="png file for the ranked list")
