@@ -13,7 +13,12 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 PACKAGE = "reid_course"
 # a module at the top that a lesson teaches, and that has a page in the workshop: nbdev makes one module of a notebook
-TAUGHT_IN = {"accuracy": "05_heads", "predictions": "11_model", "scoring": "12_training", "distractors": "15_looking"}
+TAUGHT_IN = {
+    "accuracy": "05_heads",
+    "predictions": "11_model",
+    "scoring": "12_training",
+    "distractors": "15_looking",
+}
 
 
 def in_order(

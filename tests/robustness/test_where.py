@@ -1,7 +1,5 @@
 """Searching by words: several answers of one attribute are alternatives, however they are given."""
 
-from pathlib import Path
-
 import pytest
 
 from reid_course.cli.main import main
