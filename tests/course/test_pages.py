@@ -66,6 +66,12 @@ def test_first_mention_is_linked(text, linked):
     )
 
 
+def test_words_of_another_sense_are_of_this_glossary_and_these_pages():
+    pages = {docs.address(path).removesuffix(".html") for path in NOTEBOOKS}
+    assert set(docs.OTHER_SENSE) <= pages
+    assert set().union(*docs.OTHER_SENSE.values()) <= set(docs.glossary())
+
+
 def test_glossary_is_read():
     assert {"AP", "mAP", "rank-1"} <= set(docs.taught()["metrics.html"])
     assert docs.glossary()["re-identification"] == "start.ipynb#re-identification"
