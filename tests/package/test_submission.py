@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reid_course.data import ANNOTATION_COLUMNS, ATTRIBUTES, NAMES, Dataset, load_dataset
+from reid_course.data import ANNOTATION_COLUMNS, ATTRIBUTES, Dataset, load_dataset
 from reid_course.distractors import junk_score
 from reid_course.errors import ReidError
 from reid_course.images import ImageStore
 from reid_course.minimarket import make_minimarket
+from reid_course.model import Predictions
 from reid_course.submission import duplicate_positions, validate_submission, write_submission
 
 TABLE, LISTS = "classification_test.csv", "reid_test.txt"
@@ -29,16 +30,14 @@ class Network:
 
     size = (32, 16)
 
-    def __init__(self, classes: bool = True):
-        self.classes = classes
+    def __init__(self, schema=ATTRIBUTES):
+        self.schema = schema
 
-    def logits(self, images) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    def predict(self, images) -> Predictions:
         rng, n = np.random.default_rng(len(images)), len(images)
         assert images[:1].shape[1:3] == self.size
-        answers = {a.name: rng.normal(size=(n, len(a.classes))) for a in ATTRIBUTES if self.classes}
-        return answers, rng.integers(0, 3, (n, 4)).astype(np.float32)
-
-    predict = logits
+        logits = {a.name: rng.normal(size=(n, len(a.classes))) for a in self.schema}
+        return Predictions(rng.integers(0, 3, (n, 4)).astype(np.float32), logits, self.schema)
 
 
 def names(paths) -> list[str]:
@@ -60,10 +59,9 @@ def cells(number: int, name: str, classes: int) -> dict[str, int]:
 
 @pytest.mark.parametrize("top, quantile", [(3, None), (200, None), (200, 0.5)])
 def test_files_are_what_the_rules_say(exam, tmp_path, top, quantile):
-    logits, gallery = Network().logits(ImageStore(exam.gallery.path, Network.size))
-    _, queries = Network().logits(ImageStore(exam.query.path, Network.size))
-    scores = junk_score(logits)
-    how = {} if quantile is None else {"limit": np.quantile(scores, quantile, method="lower")}
+    gallery, queries = (Network().predict(ImageStore(x.path, Network.size)) for x in (exam.gallery, exam.query))
+    logits, scores = gallery.logits, junk_score(gallery.logits)
+    how = {} if quantile is None else {"threshold": np.quantile(scores, quantile, method="lower")}
     assert write_submission(Network(), exam, tmp_path / "out", top, **how) == tmp_path / "out"
     table = pd.read_csv(tmp_path / "out" / TABLE)
     assert list(table) == ["id", *ANNOTATION_COLUMNS] and table.id.tolist() == names(exam.gallery.path)
@@ -75,11 +73,11 @@ def test_files_are_what_the_rules_say(exam, tmp_path, top, quantile):
     files = names(exam.gallery.path)
     contents = [Path(path).read_bytes() for path in exam.gallery.path]
     lines = []
-    for query, path in zip(queries, exam.query.path, strict=True):
-        far = [float(((query - x) ** 2).sum()) for x in gallery]
+    for query, path in zip(queries.embeddings, exam.query.path, strict=True):
+        far = [float(((query - x) ** 2).sum()) for x in gallery.embeddings]
         order = sorted(range(len(far)), key=lambda i: (far[i], i))
         own = Path(path).read_bytes()
-        best = [files[i] for i in order if contents[i] != own and scores[i] <= how.get("limit", np.inf)]
+        best = [files[i] for i in order if contents[i] != own and scores[i] <= how.get("threshold", np.inf)]
         lines.append(f"{Path(path).name}: {', '.join(best[:top])}")
     assert (tmp_path / "out" / LISTS).read_text() == "\n".join(lines) + "\n"
 
@@ -103,8 +101,8 @@ def test_refusals(exam, tmp_path):
             write_submission(Network(), Dataset(exam.root, exam.layout, exam.train, query, gallery), tmp_path)
         assert str(error.value) == f"{exam.root} has no query or no test images; expected both"
     with pytest.raises(ReidError) as error:
-        write_submission(Network(classes=False), exam, tmp_path)
-    assert str(error.value) == "this network has no attribute heads; expected one trained for both tasks"
+        write_submission(Network(()), exam, tmp_path)
+    assert str(error.value) == "this network does not predict age; a submission needs the report's twelve attributes"
     one = Dataset(exam.root, exam.layout, exam.train, exam.query[:1], exam.gallery[:1])
     write_submission(Network(), one, tmp_path)
     assert [len((tmp_path / name).read_text().splitlines()) for name in (TABLE, LISTS)] == [2, 1]
@@ -267,17 +265,15 @@ def strange(exam, tmp_path, answers: dict[str, np.ndarray], known: dict[str, np.
     n = len(exam.gallery)
 
     class Fixed(Network):
-        def logits(self, images):
+        def predict(self, images):
             table = {a.name: np.zeros((len(images), len(a.classes))) for a in ATTRIBUTES}
             for name, numbers in answers.items():
                 if len(images) == n:
                     table[name][np.arange(n), numbers] = 1.0
-            return table, np.zeros((len(images), 2), np.float32)
-
-        predict = logits
+            return Predictions(np.zeros((len(images), 2), np.float32), table, self.schema)
 
     length = len(next(iter(known.values()))) if known else 1
-    train = pd.DataFrame({name: np.zeros(length, int) for name in NAMES} | known)
+    train = pd.DataFrame({a.name: np.zeros(length, int) for a in ATTRIBUTES} | known)
     data = Dataset(exam.root, exam.layout, train, exam.query, exam.gallery)
     return validate_submission(write_submission(Fixed(), data, tmp_path), data)
 

@@ -209,9 +209,9 @@ DOORS: dict[str, list[Wrong]] = {
     ],
     "write_submission": [
         (lambda: written(top=0), "top is 0; expected 1 or more"),
-        (lambda: written(limit=-1), "limit is -1; expected a junk score, 0 or more"),
-        (lambda: written(limit=0), str(NOWHERE)),  # a limit of 0 is one; what is wrong comes later
-        (lambda: written(limit=np.nan), "limit is nan; expected a junk score, 0 or more"),
+        (lambda: written(threshold=-1), "threshold is -1; expected a junk score, 0 or more"),
+        (lambda: written(threshold=0), str(NOWHERE)),  # a threshold of 0 is one; what is wrong comes later
+        (lambda: written(threshold=np.nan), "threshold is nan; expected a junk score, 0 or more"),
     ],
     "validate_submission": [(lambda: validate_submission(NOWHERE, NOWHERE), "no-such-place")],
 }
