@@ -35,10 +35,12 @@ from .triplet import pairwise_distances
 def duplicate_positions(
     queries: Iterable[str | Path],  # (q) image files
     gallery: Iterable[str | Path],  # (g) image files
-) -> np.ndarray:  # (q,), int64: position in the gallery, −1 where there is none
-    "Where each query's byte-identical copy stands in the gallery."
-    places = {_hash(path): i for i, path in enumerate(gallery)}
-    return np.array([places.get(_hash(path), -1) for path in queries], np.int64)
+) -> list[np.ndarray]:  # of each query: positions in the gallery, int64; often one, none or several
+    "Where the byte-identical copies of each query stand in the gallery: all of them."
+    places: dict[bytes, list[int]] = {}
+    for i, path in enumerate(gallery):
+        places.setdefault(_hash(path), []).append(i)
+    return [np.array(places.get(_hash(path), []), np.int64) for path in queries]
 
 
 def _hash(path: str | Path) -> bytes:
@@ -86,16 +88,16 @@ def _write_answers(file: Path, gallery: Predictions, data: Dataset) -> None:
 def _lines(
     queries: np.ndarray, gallery: np.ndarray, listed: np.ndarray, data: Dataset, top: int
 ) -> Iterator[str]:
-    "One line per query: its file name, and the gallery's best first, without its own copy and junk."
+    "One line per query: its file name, and the gallery's best first, without its own copies and junk."
     import torch
 
     files = [Path(path).name for path in data.gallery.path]
     copies, points = duplicate_positions(data.query.path, data.gallery.path), torch.from_numpy(gallery)
     rows = zip(queries, copies, data.query.path, strict=True)
-    for query, copy, path in progress(rows, "ranking", len(queries)):
+    for query, own, path in progress(rows, "ranking", len(queries)):
         distances = pairwise_distances(torch.from_numpy(query[None]), points)[0].numpy()
         ranked = np.argsort(distances, kind="stable")
-        best = ranked[listed[ranked] & (ranked != copy)][:top]
+        best = ranked[listed[ranked] & ~np.isin(ranked, own)][:top]
         yield f"{Path(path).name}: {', '.join(files[i] for i in best)}\n"
 
 # %% ../nbs/17_submission.ipynb #7bcc65c5

@@ -115,10 +115,23 @@ def test_refusals(exam, tmp_path):
 
 
 def test_copies_are_found_by_their_bytes(tmp_path):
-    for name, text in {"a": "one", "b": "two", "c": "one ", "d": "two", "e": "three"}.items():
+    for name, text in {"a": "one", "b": "two", "c": "one ", "d": "two", "e": "three", "f": ""}.items():
         (tmp_path / name).write_text(text)
-    found = duplicate_positions([tmp_path / n for n in "aed"], [str(tmp_path / n) for n in "cba"])
-    assert found.tolist() == [2, -1, 1] and found.dtype == np.int64
+    found = duplicate_positions([tmp_path / n for n in "aedf"], [str(tmp_path / n) for n in "cbad"])
+    assert [own.tolist() for own in found] == [[2], [], [1, 3], []]
+    assert {own.dtype for own in found} == {np.dtype(np.int64)}
+
+
+def test_every_copy_of_a_query_is_left_out(exam, tmp_path):
+    "Two of the test images are the same file: neither stands in the list of the query that is a third."
+    second = tmp_path / "999999.jpg"
+    second.write_bytes(Path(exam.query.path.iloc[0]).read_bytes())
+    gallery = pd.concat([exam.gallery, exam.gallery[:1].assign(path=str(second))], ignore_index=True)
+    data = Dataset(exam.root, exam.layout, exam.train, exam.query, gallery)
+    write_submission(Network(), data, tmp_path / "out")
+    first, *others = (tmp_path / "out" / LISTS).read_text().splitlines()
+    assert first.count(", ") == len(gallery) - 3 and second.name not in first
+    assert all(second.name in line and line.count(", ") == len(gallery) - 2 for line in others)
 
 
 # What is refused when the files are read back
