@@ -38,7 +38,7 @@ from .errors import ReidError
 from .images import ImageStore, to_input
 from .model import ReidModel, build_model, header, load_model, save_model
 from .sampling import PKBatches, PKBatchSampler
-from .scoring import attribute_scores, retrieval_scores, score, score_gallery, valid_losses
+from .scoring import attribute_scores, retrieval_scores, score, valid_losses
 from .split import most_frequent_class_accuracy, split_identities
 from .uncertainty import MultiTaskObjective
 
@@ -219,7 +219,7 @@ class _Parts:
             return dict.fromkeys(("accuracy", "mAP"), float("nan"))
         predicted = trainer.eval_model.predict(self.unseen, group=self.group)
         losses = valid_losses(trainer.objective, predicted, self.held, self.config.p, self.config.k)
-        scores = retrieval_scores(predicted.embeddings, self.held, self.group)
+        scores = retrieval_scores(predicted.embeddings, self.held, group=self.group)
         return losses | attribute_scores(predicted, self.held) | scores
 
 

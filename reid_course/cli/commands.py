@@ -18,8 +18,11 @@ from ..engine.display import escape_line
 from ..errors import ReidError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from reid_course.data import Dataset
     from reid_course.model import ReidModel
+    from reid_course.retrieval import Gallery
     from reid_course.training import Run
 
 # %% ../../nbs/workshop/commands.ipynb #71f8a312
@@ -110,36 +113,41 @@ def evaluate(args: argparse.Namespace) -> None:
     from reid_course.cli.archive import read_skip_list
     from reid_course.data import load_dataset
     from reid_course.engine.processes import launched
-    from reid_course.images import ImageStore
-    from reid_course.scoring import score, score_gallery
+    from reid_course.scoring import score
     from reid_course.training import Run
 
     skip, run = read_skip_list(args.skip_list), Run(args.run)
     data = load_dataset(args.data, skip)
-    asked = len(data.query) > 0 and bool((data.query.pid > 0).all())
-    try:
-        held = run.held_out(data)
-    except ReidError as error:
-        if not asked:
-            raise
-        print(f"{error}; so the gallery alone is scored")
-        held = data.train[:0]
-    if len(held) == 0 and not asked:
+    parts, held = {}, _held_out(run, data)
+    if len(held):
+        parts[f"{held.pid.nunique()} held-out people, {len(held)} images, %"] = (held, None)
+    if _labelled(data.query):
+        title = f"{len(data.query)} queries against {len(data.gallery)} gallery images, %"
+        parts[title] = (data.query, data.gallery)
+    if not parts:
         raise ReidError(f"{run} held nobody out; expected a run with --valid above 0")
     group = launched(args.device)
-    model, scores = run.model(group.device or args.device), {}
-    if len(held):
-        images = ImageStore(held.path, model.size, cache=False)
-        title = f"{held.pid.nunique()} held-out people, {len(held)} images, %"
-        scores[title] = score(model, images, held, group)
-    if asked:
-        found = score_gallery(model, data, group)
-        title = f"{len(data.query)} queries against {len(data.gallery)} gallery images, across cameras, %"
-        scores[title] = {"mAP": found.mAP, "rank1": found.rank1, "mINP": found.mINP}
-    if group.rank == 0:
-        for title, own in scores.items():
-            shown = 100 * pd.Series(own, dtype=float)
-            print(f"{title}\n{shown.to_string(float_format='{:.2f}'.format, na_rep='–')}\n")
+    model = run.model(group.device or args.device)
+    for title, tables in parts.items():
+        scores = 100 * pd.Series(score(model, *tables, group), dtype=float).dropna()
+        if group.rank == 0:
+            print(f"{title}\n{scores.to_string(float_format='{:.2f}'.format)}\n")
+
+
+def _labelled(queries: "pd.DataFrame") -> bool:
+    "Whether it is known who the queries are."
+    return len(queries) > 0 and bool((queries.pid > 0).all())
+
+
+def _held_out(run: "Run", data: "Dataset") -> "pd.DataFrame":
+    "A run's held-out people, as far as a data set that can be scored without them has them."
+    try:
+        return run.held_out(data)
+    except ReidError as error:
+        if not _labelled(data.query):
+            raise
+        print(f"{error}; so the gallery alone is scored")
+        return data.train[:0]
 
 # %% ../../nbs/workshop/commands.ipynb #2765d182
 def predict(args: argparse.Namespace) -> None:
@@ -164,46 +172,57 @@ def search(args: argparse.Namespace) -> None:
     "Search the gallery of a data set, or the held-out people where it has none."
     from reid_course.cli.archive import read_skip_list
     from reid_course.data import load_dataset
-    from reid_course.distractors import junk_score
-    from reid_course.images import ImageStore
-    from reid_course.pages.report import save_figure
-    from reid_course.retrieval import Gallery, figure_ranked_lists, parse_where
+    from reid_course.retrieval import parse_where
     from reid_course.training import Run
 
     if not (args.query or args.where):
         raise ReidError("nothing to search for; expected --query IMAGE, --where attribute=answer, or both")
     skip, run = read_skip_list(args.skip_list), Run(args.run)
-    data = load_dataset(args.data, skip)
-    table = data.gallery if len(data.gallery) else run.held_out(data)
-    model = run.model(args.device)
+    data, model = load_dataset(args.data, skip), run.model(args.device)
     if args.where and not model.schema:
         raise ReidError(f"{run} has no attribute heads; expected a run trained for both tasks")
     where = parse_where(args.where, model.schema)
-    predicted = model.predict(ImageStore(table.path, model.size, cache=False))
-    if args.drop_junk:
+    found = _gallery(run, model, data, args.drop_junk).search(args.query, args.top, where)
+    if len(found) == 0:
+        raise ReidError("no picture fits these conditions; expected fewer or wider ones")
+    shown = found.drop(columns=[a.name for a in data.schema])
+    print(shown.to_string(index=False, float_format="{:.3f}".format, na_rep="–"))
+    if args.save:
+        print(f"look at {_save_list(args.query, found, args.save)}")
+
+
+def _gallery(run: "Run", model: "ReidModel", data: "Dataset", drop_junk: bool) -> "Gallery":
+    "The gallery of a data set as a network sees it, or the held-out people."
+    from reid_course.distractors import junk_score
+    from reid_course.retrieval import Gallery
+
+    table = data.gallery if len(data.gallery) else run.held_out(data)
+    predicted = model.predict(table.path.tolist())
+    if drop_junk:
         listed = junk_score(predicted.logits) <= _junk_limit(run, model, data)
         predicted, table = predicted[listed], table[listed]
     gallery = Gallery(model=model)
     gallery.add(predicted.embeddings, table, predicted.probabilities)
-    found = gallery.search(args.query, args.top, where)
-    if len(found) == 0:
-        raise ReidError("no picture fits these conditions; expected fewer or wider ones")
-    labels = found.drop(columns=[a.name for a in data.schema])
-    print(labels.to_string(index=False, float_format="{:.3f}".format, na_rep="–"))
-    if args.save:
-        first = (args.query, found, None) if args.query else (found.path.iloc[0], found.iloc[1:], None)
-        print(f"look at {save_figure(figure_ranked_lists([first]), args.save)}")
+    return gallery
 
 
 def _junk_limit(run: "Run", model: "ReidModel", data: "Dataset") -> float:
     "The junk score that 99 % of a run's held-out people stay below."
     from reid_course.distractors import junk_score, limit
-    from reid_course.images import ImageStore
 
     held = run.held_out(data)
     if len(held) == 0:
         raise ReidError(f"{run} held nobody out to set a limit; expected a run with --valid above 0")
-    return limit(junk_score(model.predict(ImageStore(held.path, model.size, cache=False)).logits))
+    return limit(junk_score(model.predict(held.path.tolist()).logits))
+
+
+def _save_list(query: str | None, found: "pd.DataFrame", file: str) -> Path:
+    "A figure of the ranked list; without a query the first picture stands in its place."
+    from reid_course.pages.report import save_figure
+    from reid_course.retrieval import figure_ranked_lists
+
+    shown = (query, found, None) if query else (found.path.iloc[0], found.iloc[1:], None)
+    return save_figure(figure_ranked_lists([shown]), file)
 
 
 def submit(args: argparse.Namespace) -> None:
