@@ -17,7 +17,6 @@ import torch
 from torch import Tensor, nn
 
 from reid_course.data import (
-    JUNK,
     Attribute,
     Dataset,
     Schema,
@@ -42,6 +41,7 @@ from .sampling import PKBatches, PKBatchSampler, PlainBatches
 from .scoring import attribute_scores, retrieval_scores, score, valid_losses
 from .split import most_frequent_class_accuracy, split_identities
 from .uncertainty import MultiTaskObjective
+from .wishes import configured, each_alone, has_identities
 
 _all_ = ["TrainConfig"]
 
@@ -126,7 +126,7 @@ def train(
         "backbone": backbone,
     }
     (single if isinstance(schedule, str) else hooks)["schedule"] = schedule
-    config, schema = _configured(config, single | options, data)
+    config, schema = configured(config, single | options, data)
     parts = _Parts(
         data, config, schema, {name: hook for name, hook in hooks.items() if hook is not None}, group
     )
@@ -139,56 +139,6 @@ def train(
             run, trainer.log, most_frequent_class_accuracy(parts.trained, parts.held, without_junk(schema))
         )
     return run
-
-
-def _configured(
-    config: TrainConfig | None, single: dict[str, Any], data: Dataset
-) -> tuple[TrainConfig, Schema]:
-    "The options of a training, and the attributes that have labels: what has none cannot be learned."
-    defaults = TrainConfig()
-    for name in single:
-        if not hasattr(defaults, name):
-            raise ReidError(f"option {name!r} is unknown; expected one of {', '.join(asdict(defaults))}")
-    single = {name: str(x) if isinstance(x, Path) else x for name, x in single.items()}
-    if config is not None and any(x != getattr(defaults, name) for name, x in single.items()):
-        raise ReidError(
-            "both a config and single options; expected one of them: put the options into the config"
-        )
-    schema = tuple(a for a in data.schema if (data.train[a.name] >= 0).any())
-    wish = single.get("tasks") if config is None else config.tasks
-    single["tasks"] = _possible_tasks(data, schema, wish)
-    config = TrainConfig(**single) if config is None else config
-    if not schema and wish is None and config.model != "resnet":
-        raise ReidError(
-            f"{data.root} has no attribute labels, and {config.model} is a way to read attributes; "
-            "expected labels, or model='resnet' (--model resnet)"
-        )
-    return config, (*schema, JUNK) if config.junk > 0 and schema else schema
-
-
-def _possible_tasks(data: Dataset, schema: Schema, wish: str | None) -> str:
-    "What the data allow to be learned. A wish is done or refused."
-    identities = _has_identities(data)
-    if not (schema or identities):
-        raise ReidError(
-            f"{data.root} has nothing to train on; expected people or labels in train: {data.summary}"
-        )
-    possible = "both" if schema and identities else "attributes" if schema else "reid"
-    if possible != "both" and wish not in (None, possible):
-        what = "identities" if schema else "attribute labels"
-        raise ReidError(
-            f"{data.root} has no {what}; expected some, or tasks={possible!r} (--tasks {possible})"
-        )
-    return wish or possible
-
-
-def _has_identities(data: Dataset) -> bool:
-    return bool((data.train.pid > 0).any())
-
-
-def _each_alone(frame: pd.DataFrame) -> pd.DataFrame:
-    "Images of nobody known, numbered like people: each is held out, or trained on, for itself."
-    return frame[frame.pid == -2].reset_index(drop=True).assign(pid=lambda rows: range(1, len(rows) + 1))
 
 
 def new_model(
@@ -219,10 +169,10 @@ class _Parts:
         group: ProcessGroup,
     ):
         self.data, self.config, self.schema, self.hooks, self.group = data, config, schema, hooks, group
-        people = data.train if _has_identities(data) else _each_alone(data.train)
+        people = data.train if has_identities(data) else each_alone(data.train)
         self.trained, self.held = split_identities(people, config.valid, config.split_seed)
-        self.batching = PKBatches if _has_identities(data) else PlainBatches
-        if _has_identities(data):  # refuses p and k before anything is written
+        self.batching = PKBatches if has_identities(data) else PlainBatches
+        if has_identities(data):  # refuses p and k before anything is written
             PKBatchSampler(self.trained.pid.to_numpy(), config.p, config.k)
         if group.size > config.p:
             raise ReidError(
@@ -274,7 +224,7 @@ def _parameter_groups(model: ReidModel, objective: Objective, config: TrainConfi
 def _open(run: Run, trainer: Trainer, parts: _Parts) -> None:
     "Make the run folder, or take up what is in it."
     group, trained, held = parts.group, parts.trained, parts.held
-    known = _has_identities(parts.data)
+    known = has_identities(parts.data)
     names = [person_names(parts.data, x) if known else [*map(file_digest, x.path)] for x in (trained, held)]
     labels = "".join(x.drop(columns="path").to_csv(index=False) for x in (trained, held))
     people = people_record(*names, [*trained.path, *held.path], labels)
