@@ -218,7 +218,7 @@ def _junk_limit(run: "Run", model: "ReidModel", data: "Dataset") -> float:
 
 def _save_list(query: str | None, found: "pd.DataFrame", file: str) -> Path:
     "A figure of the ranked list; without a query the first picture stands in its place."
-    from reid_course.pages.report import save_figure
+    from reid_course.pages.figures import save_figure
     from reid_course.retrieval import figure_ranked_lists
 
     shown = (query, found, None) if query else (found.path.iloc[0], found.iloc[1:], None)
@@ -260,9 +260,9 @@ def demo(args: argparse.Namespace) -> None:
     "The main job on the embedded data."
     from reid_course.course.experiments import DEMO, DEMO_IDENTITIES, THREE_MODELS, compare
     from reid_course.data import load_dataset
+    from reid_course.engine.records import record
     from reid_course.minimarket import make_minimarket
     from reid_course.pages.report import report_comparison
-    from reid_course.results import record
     from reid_course.training import Run
 
     out = Path(args.out)
