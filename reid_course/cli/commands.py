@@ -289,7 +289,7 @@ def reproduce(args: argparse.Namespace) -> None:
 
     out, settings = Path(args.out), _options(args)
     data = load_dataset(args.data, read_skip_list(args.skip_list))
-    plan = experiments.planned(args.seeds, args.ablations)
+    plan = experiments.feasible(experiments.planned(args.seeds, args.ablations), data, print)
     kept, runs = Path(args.records or out / "records"), {name: Run(out / name) for name in plan}
     there = {name for name in plan if runs[name].finished or (kept / f"{out.name}-{name}.json").exists()}
     todo = [own for name, (_, own, _) in plan.items() if name not in there]

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['DEMO_IDENTITIES', 'DEMO', 'THREE_MODELS', 'ABLATIONS', 'colour_histogram', 'baselines', 'compare', 'tell_epoch',
-           'estimate_seconds', 'planned', 'reproduce', 'in_words']
+           'estimate_seconds', 'planned', 'feasible', 'reproduce', 'in_words']
 
 # %% ../../nbs/workshop/experiments.ipynb #70951b19
 import math
@@ -187,6 +187,20 @@ def planned(
     }
 
 
+def feasible(
+    plan: Mapping[str, tuple[str, dict[str, Any], int]],  # of `planned`
+    data: str | Path | Dataset,  # the folder of a data set, or a data set read
+    say: Callable[[str], None] = lambda line: None,  # told what is left out
+) -> dict[str, tuple[str, dict[str, Any], int]]:
+    "What of a plan a data set allows: without attribute labels there is no second task to leave out or to weigh."
+    if _learnable(load_dataset(data), TrainConfig()):
+        return dict(plan)
+    lost = {name: run[0] for name, run in plan.items() if run[1].keys() & {"tasks", "form", "layer"}}
+    if lost:
+        say(f"left out, because the data have no attribute labels: {', '.join(dict.fromkeys(lost.values()))}")
+    return {name: run for name, run in plan.items() if name not in lost}
+
+
 def reproduce(
     data: str | Path | Dataset,  # the folder of a data set, or a data set read
     out: str | Path,  # gets a run folder per variant and seed
@@ -195,10 +209,10 @@ def reproduce(
     say: Callable[[str], None] = lambda line: None,  # told what goes on
     **settings: Any,  # options of `train` that all share
 ) -> list[dict]:  # the records, in the plan's order
-    "The report's tables and ablations, a record a run. Stopped at any time, it goes on where it was."
+    "The report's tables and ablations, a record a run, as far as the data allow; it goes on where it was stopped."
     data, found = load_dataset(data), []
     folder = Path(records or Path(out) / "records")
-    for name, (variant, options, seed) in plan.items():
+    for name, (variant, options, seed) in feasible(plan, data, say).items():
         file = folder / f"{Path(out).name}-{name}.json"
         if not file.exists():
             run = compare(data, out, {name: options}, [seed], say, **settings)[name]
