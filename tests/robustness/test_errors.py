@@ -20,9 +20,10 @@ from reid_course.cli import doctor
 from reid_course.cli import main as cli
 from reid_course.data import load_dataset
 from reid_course.distractors import hog_detector, rcnn_detector
+from reid_course.engine.checkpoint import read_tensors
 from reid_course.errors import ReidError
 from reid_course.minimarket import make_minimarket
-from reid_course.model import build_model, load_model, read_weights, save_model
+from reid_course.model import build_model, load_model, save_model
 from reid_course.pages.report import report_run
 from reid_course.results import machine
 
@@ -121,7 +122,7 @@ def test_an_existing_run_is_not_overwritten(course: Path, tmp_path: Path):
 def test_a_checkpoint_of_another_architecture(tmp_path: Path):
     file = tmp_path / "best.safetensors"
     save_model(build_model("resnet", size=(64, 32)), file)
-    tensors, _ = read_weights(file)
+    tensors, _ = read_tensors(file)
     other = build_model("convhead", size=(64, 32))
     other.state_dict = lambda: tensors  # the weights of one network under the description of another
     save_model(other, file)
