@@ -35,14 +35,15 @@ class ReidModel(nn.Module):
 
     def __init__(
         self,
-        backbone: nn.Module,  # gives v and the maps; has `width` and `channels`
+        backbone: Any,  # a module that gives v and the maps; has `width` and `channels`
         heads: nn.Module | None,  # of the attributes; None: not trained
         embedding: EmbeddingHead | None,  # of re-ID; None: v is the embedding
         schema: Schema,  # the attributes of the heads
         config: dict[str, Any],  # what `build_model` was called with; saved beside the weights
     ):
         super().__init__()
-        self.backbone, self.heads, self.embedding = backbone, heads, embedding
+        self.backbone: Any = backbone
+        self.heads, self.embedding = heads, embedding
         self.schema, self.config, self.precision = schema, config, "auto"
 
     @property
@@ -177,28 +178,27 @@ def build_model(
         raise ReidError(f"tasks {tasks!r} is unknown; expected {', '.join(TASKS)}")
     if len(size) != 2 or not all(1 <= side <= 4096 for side in size):
         raise ReidError(f"size is {tuple(size)}; expected (height, width), each from 1 to 4096")
-    body = resnet_backbone(depth, strides, weights, pooling) if backbone is None else backbone
+    body: Any = resnet_backbone(depth, strides, weights, pooling) if backbone is None else backbone
     if layer not in body.channels:
         raise ReidError(f"layer {layer!r} is unknown; expected {', '.join(body.channels)}")
     asked = () if tasks == "reid" else schema
     heads = _heads(model, body, asked, layer) if asked else None
     norm = model == "resnet" and not neck  # the neck is a norm already
     embedding = None if tasks == "attributes" else EmbeddingHead(body.width, dim, norm, neck, identities)
-    config = {
+    config: dict[str, Any] = {
         "model": model,
         "tasks": tasks,
         "depth": depth,
         "strides": strides,
         "pooling": pooling,
-        "layer": layer,
     }
-    config |= {"dim": dim, "size": list(size), "neck": neck, "identities": identities, "flip_tta": flip_tta}
-    config |= {"backbone": None if backbone is None else type(backbone).__qualname__}
+    config |= {"layer": layer, "dim": dim, "size": list(size), "neck": neck, "identities": identities}
+    config |= {"flip_tta": flip_tta, "backbone": None if backbone is None else type(backbone).__qualname__}
     # convolutions run faster with a pixel's channels side by side
     return ReidModel(body, heads, embedding, asked, config).to(memory_format=torch.channels_last)
 
 
-def _heads(model: str, backbone: nn.Module, schema: Schema, layer: str) -> nn.Module:
+def _heads(model: str, backbone: Any, schema: Schema, layer: str) -> nn.Module:
     "The attribute heads of a model."
     if model == "resnet":
         return DenseHeads(backbone.width, schema)

@@ -31,13 +31,14 @@ def parse_where(
     pairs: Sequence[str],  # such as "backpack=yes" or "uppercolor=red,blue"
     schema: Schema = ATTRIBUTES,  # the attributes that there are
 ) -> dict[str, list[str]]:  # attribute -> classes that will do
-    "Conditions from words. `ReidError` lists the valid ones for an unknown name or class."
-    where = {}
+    "Conditions from words; classes of one attribute are alternatives. `ReidError` lists what is valid."
+    where: dict[str, list[str]] = {}
     for pair in pairs:
         name, equals, words = pair.partition("=")
         if not equals:
             raise ReidError(f"{pair!r} is not a condition; expected a pair like backpack=yes")
-        where[name] = words.split(",")
+        known = where.setdefault(name, [])
+        known += [word for word in dict.fromkeys(words.split(",")) if word not in known]
     check_where(where, schema)
     return where
 
@@ -67,7 +68,7 @@ def _class_numbers(attribute: Attribute, words: Any) -> list[int]:
     for word in wanted:
         if word not in attribute.classes:
             raise ReidError(f"{attribute.name} cannot be {word!r}; {expected}")
-    return [attribute.classes.index(word) for word in wanted]
+    return [attribute.classes.index(word) for word in dict.fromkeys(wanted)]  # twice is no more probable
 
 
 def _numbers(

@@ -9,7 +9,7 @@ __all__ = ['duplicate_positions', 'write_submission', 'validate_submission']
 import csv
 import hashlib
 from collections.abc import Iterable, Iterator
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +25,11 @@ from reid_course.data import (
 )
 from .distractors import junk_score
 from .engine.display import progress
+from .engine.distances import squared_distances
 from .engine.files import atomic_write
 from .errors import ReidError
 from .images import ImageStore
 from .model import Predictions, ReidModel
-from .triplet import pairwise_distances
 
 # %% ../nbs/17_submission.ipynb #49098cd8
 def duplicate_positions(
@@ -89,16 +89,16 @@ def _lines(
     queries: np.ndarray, gallery: np.ndarray, listed: np.ndarray, data: Dataset, top: int
 ) -> Iterator[str]:
     "One line per query: its file name, and the gallery's best first, without its own copies and junk."
-    import torch
-
     files = [Path(path).name for path in data.gallery.path]
-    copies, points = duplicate_positions(data.query.path, data.gallery.path), torch.from_numpy(gallery)
-    rows = zip(queries, copies, data.query.path, strict=True)
-    for query, own, path in progress(rows, "ranking", len(queries)):
-        distances = pairwise_distances(torch.from_numpy(query[None]), points)[0].numpy()
+    rows = chain.from_iterable(squared_distances(queries, gallery))
+    copies = duplicate_positions(data.query.path, data.gallery.path)
+    for distances, own, path in progress(
+        zip(rows, copies, data.query.path, strict=True), "ranking", len(queries)
+    ):
+        left = listed.copy()
+        left[own] = False
         ranked = np.argsort(distances, kind="stable")
-        best = ranked[listed[ranked] & ~np.isin(ranked, own)][:top]
-        yield f"{Path(path).name}: {', '.join(files[i] for i in best)}\n"
+        yield f"{Path(path).name}: {', '.join(files[i] for i in ranked[left[ranked]][:top])}\n"
 
 # %% ../nbs/17_submission.ipynb #7bcc65c5
 def validate_submission(

@@ -31,14 +31,14 @@ from .engine.config import TrainConfig, learning_rate
 from .engine.devices import pick_device
 from .engine.files import file_digest
 from .engine.group import ALONE, ProcessGroup
-from .engine.run import RunFolder
+from .engine.run import RunFolder, people_record
 from .engine.selection import best_epoch
 from .engine.trainer import Batch, Callback, Objective, Trainer
 from .errors import ReidError
 from .images import ImageStore, to_input
 from .model import ReidModel, build_model, header, load_model, save_model
 from .sampling import PKBatches, PKBatchSampler
-from .scoring import attribute_scores, retrieval_scores, score, score_gallery, valid_losses
+from .scoring import attribute_scores, retrieval_scores, score, valid_losses
 from .split import most_frequent_class_accuracy, split_identities
 from .uncertainty import MultiTaskObjective
 
@@ -197,7 +197,9 @@ class _Parts:
         config, hooks = self.config, self.hooks
         model = new_model(config, self.schema, self.trained.pid.nunique(), hooks.get("backbone")).to(device)
         objective = hooks.get("objective", MultiTaskObjective)(model, config, self.trained).to(device)
-        optimizer = hooks.get("optimizer", _adam)(_parameter_groups(model, objective, config))
+        optimizer = hooks.get("optimizer", lambda groups: torch.optim.Adam(groups, fused=True))(
+            _parameter_groups(model, objective, config)
+        )
         schedule = hooks.get("schedule", lambda t: learning_rate(config, t))
         images, transform = ImageStore(self.trained.path, config.size), hooks.get("transform")
         self.batches = PKBatches(images, self.trained, config, self.schema, device, transform, self.group)
@@ -217,22 +219,8 @@ class _Parts:
             return dict.fromkeys(("accuracy", "mAP"), float("nan"))
         predicted = trainer.eval_model.predict(self.unseen, group=self.group)
         losses = valid_losses(trainer.objective, predicted, self.held, self.config.p, self.config.k)
-        scores = retrieval_scores(predicted.embeddings, self.held, self.group)
+        scores = retrieval_scores(predicted.embeddings, self.held, group=self.group)
         return losses | attribute_scores(predicted, self.held) | scores
-
-    def people(self) -> dict[str, Any]:  # "train" and "valid": names; "images": whose each digest is
-        "Who is trained on and who is held out, by name, and each image's digest."
-        names = {
-            part: person_names(self.data, frame)
-            for part, frame in (("train", self.trained), ("valid", self.held))
-        }
-        digests = map(file_digest, [*self.trained.path, *self.held.path])
-        images = dict(zip(digests, [*names["train"], *names["valid"]], strict=True))
-        return {part: sorted(set(own)) for part, own in names.items()} | {"images": images}
-
-
-def _adam(groups: list[dict]) -> torch.optim.Optimizer:
-    return torch.optim.Adam(groups, fused=True)
 
 
 def _parameter_groups(model: ReidModel, objective: Objective, config: TrainConfig) -> list[dict]:
@@ -248,7 +236,9 @@ def _parameter_groups(model: ReidModel, objective: Objective, config: TrainConfi
 
 def _open(run: Run, trainer: Trainer, parts: _Parts) -> None:
     "Make the run folder, or take up what is in it."
-    group, people = parts.group, parts.people()
+    group, trained, held = parts.group, parts.trained, parts.held
+    names = [person_names(parts.data, frame) for frame in (trained, held)]
+    people = people_record(*names, [*trained.path, *held.path])
     own = {name: f"{hook.__module__}.{hook.__qualname__}" for name, hook in parts.hooks.items()}
     counts = {"train_identities": len(people["train"]), "valid_identities": len(people["valid"])}
     said = json.loads(json.dumps(asdict(parts.config) | {"own": own} | counts))  # as it will be read again

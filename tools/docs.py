@@ -36,9 +36,12 @@ OTHER_SENSE = {  # where a word of the glossary means something else
     "submission": {"positive"},
     "uncertainty": {"positive", "negative"},
     "workshop/accuracy": {"negative", "head"},
+    "workshop/arrays": {"negative"},
+    "workshop/body": {"head"},
     "workshop/distractors": {"margin"},
     "workshop/explorer": {"positive"},
     "workshop/figure": {"head"},
+    "workshop/parts": {"head"},
     "workshop/people": {"head"},
     "workshop/selection": {"positive"},
 }

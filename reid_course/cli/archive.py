@@ -146,9 +146,11 @@ def write_skip_list(
 
 
 def read_skip_list(
-    file: str | Path,  # a table with a column path, CSV
+    file: str | Path | None,  # a table with a column path, CSV; None: nothing is left out
 ) -> list[str]:  # names as `load_dataset` takes them, each once
     "The files to leave out. `ReidError`: no such table, or a row without a path."
+    if file is None:
+        return []
     try:
         with Path(file).open(encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
             names = [row.get("path") for row in csv.DictReader(lines)]

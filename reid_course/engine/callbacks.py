@@ -7,6 +7,7 @@ __all__ = ['StockStridesFirst', 'EMA', 'EarlyStopping', 'Checkpoint', 'CsvLog', 
 
 # %% ../../nbs/workshop/callbacks.ipynb #59a75090
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -30,7 +31,8 @@ class StockStridesFirst(Callback):
 
     def on_epoch_start(self, trainer: Trainer) -> None:
         "Choose the strides of the epoch."
-        for model in (trainer.model, trainer.eval_model):
+        models: list[Any] = [trainer.model, trainer.eval_model]
+        for model in models:
             model.set_strides("imagenet" if trainer.epoch < self.epochs else self.strides)
 
 

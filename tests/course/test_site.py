@@ -163,7 +163,7 @@ def test_site_in_a_browser(browser, tmp_path):
     pages = ["index.html", "triplet.html", "workshop/files.html"]
     assert seen(browser, site, pages, (390, 1440)) == []
     assert trail(site, "triplet.html")[:2] == ["Course", "Batches and losses"]
-    assert trail(site, "workshop/files.html")[:2] == ["Workshop", "Engine"]
+    assert trail(site, "workshop/files.html")[:2] == ["Workshop", "Engine: files and arrays"]
     assert trail(site, "reference/files.html")[:2] == ["Reference", "reid_course.engine"]
     assert trail(site, "triplet.html")[3:] == ["P×K batches", "Weights that learn themselves"]
     assert unreached(site, pages) == []
