@@ -182,7 +182,7 @@ def gallery(pictures: int) -> dict:
 
 def machine() -> dict:
     "Where this was measured."
-    from reid_course.results import machine as of_the_course
+    from reid_course.engine.records import machine as of_the_course
 
     here = of_the_course()
     return {key: here[key] for key in ("processor", "torch", "amx_bf16", "avx512_bf16", "commit")} | {

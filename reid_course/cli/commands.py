@@ -218,7 +218,7 @@ def _junk_limit(run: "Run", model: "ReidModel", data: "Dataset") -> float:
 
 def _save_list(query: str | None, found: "pd.DataFrame", file: str) -> Path:
     "A figure of the ranked list; without a query the first picture stands in its place."
-    from reid_course.pages.report import save_figure
+    from reid_course.pages.figures import save_figure
     from reid_course.retrieval import figure_ranked_lists
 
     shown = (query, found, None) if query else (found.path.iloc[0], found.iloc[1:], None)
@@ -260,9 +260,9 @@ def demo(args: argparse.Namespace) -> None:
     "The main job on the embedded data."
     from reid_course.course.experiments import DEMO, DEMO_IDENTITIES, THREE_MODELS, compare
     from reid_course.data import load_dataset
+    from reid_course.engine.records import record
     from reid_course.minimarket import make_minimarket
     from reid_course.pages.report import report_comparison
-    from reid_course.results import record
     from reid_course.training import Run
 
     out = Path(args.out)
@@ -289,7 +289,7 @@ def reproduce(args: argparse.Namespace) -> None:
 
     out, settings = Path(args.out), _options(args)
     data = load_dataset(args.data, read_skip_list(args.skip_list))
-    plan = experiments.planned(args.seeds, args.ablations)
+    plan = experiments.feasible(experiments.planned(args.seeds, args.ablations), data, print)
     kept, runs = Path(args.records or out / "records"), {name: Run(out / name) for name in plan}
     there = {name for name in plan if runs[name].finished or (kept / f"{out.name}-{name}.json").exists()}
     todo = [own for name, (_, own, _) in plan.items() if name not in there]

@@ -62,7 +62,7 @@ function showConfusion() {
   });
   at("counts").replaceChildren(make("thead", {}, head), make("tbody", {}, ...rows));
   const share = (part) => `${(100 * part).toFixed(1)}\u00a0%`, guess = page.guess[name];
-  const beside = guess === null ? "" : ` Always naming the answer most frequent in training (MFC) would be right for ${share(guess)}.`;
+  const beside = guess == null ? "" : ` Always naming the answer most frequent in training (MFC) would be right for ${share(guess)}.`;
   at("verdict").textContent = total ? `Right for ${share(right / total)} of ${total} pictures.${beside}` : "No true answer is known.";
 }
 

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import json
 import os
 import shutil
 import sys
@@ -21,11 +22,11 @@ from reid_course.cli import main as cli
 from reid_course.data import load_dataset
 from reid_course.distractors import hog_detector, rcnn_detector
 from reid_course.engine.checkpoint import read_tensors
+from reid_course.engine.records import machine
 from reid_course.errors import ReidError
 from reid_course.minimarket import make_minimarket
 from reid_course.model import build_model, load_model, save_model
 from reid_course.pages.report import report_run
-from reid_course.results import machine
 
 FAST = ("--weights", "none", "--size", "64", "32", "--epochs", "1", "--p", "4")
 
@@ -143,30 +144,36 @@ def test_a_run_whose_description_lacks_something(course: Path, tmp_path: Path):
     fails("evaluate", folder, "--data", course, contains=("config.json has no ['valid']", "put a copy"))
 
 
-SHOWN = '"epochs": 1, "tasks": "both", "weights": null, "strides": "reid", "form": "report", "seed": 0'
+SOUND = {
+    "model": "resnet",
+    "epochs": 1,
+    "tasks": "both",
+    "valid": 0.3,
+    "valid_identities": 3,
+    "weights": None,
+}
+SOUND |= {"strides": "reid", "form": "report", "seed": 0, "split_seed": 0}
 
 
 @pytest.mark.parametrize(
     ("file", "text", "said"),
     [
-        (
-            "config.json",
-            f'{{"model": "vgg", "valid": 0.3, "split_seed": 0, {SHOWN}}}',
-            "no model 'vgg' is known",
-        ),
-        ("config.json", '{"model": "resnet"}', "has no ['valid']"),
-        ("metrics.json", "{}", "has no ['best_epoch']"),
-        ("log.csv", "epoch,accuracy,mAP\n1,0.5,0.5\n", "has no column ['valid_total']"),
+        ("config.json", json.dumps(SOUND | {"model": "vgg"}), "no model 'vgg' is known"),
+        ("config.json", json.dumps({n: x for n, x in SOUND.items() if n != "form"}), "lack 'form'"),
+        ("config.json", '{"model": "resnet"}', "config.json has no"),
+        ("config.json", json.dumps(SOUND | {"valid_identities": [1, 2]}), "trained by version 0.1"),
+        ("metrics.json", "{}", "metrics.json has no"),
+        ("log.csv", "epoch,accuracy,mAP\n1,0.5,0.5\n", "has no column 'valid_total'"),
     ],
 )
 def test_a_report_of_a_run_that_lacks_something(tmp_path: Path, file: str, text: str, said: str):
-    sound = f'{{"model": "resnet", "valid": 0.3, "split_seed": 0, {SHOWN}}}'
-    (tmp_path / "config.json").write_text(sound)
+    (tmp_path / "config.json").write_text(json.dumps(SOUND))
     (tmp_path / "metrics.json").write_text('{"best_epoch": 1, "best": {}, "last": {}, "MFC": {}}')
+    (tmp_path / "log.csv").write_text("epoch,accuracy,mAP,valid_total\n1,0.5,0.5,1.0\n")
     (tmp_path / file).write_text(text)
     with pytest.raises(ReidError) as error:
         report_run(tmp_path, tmp_path)
-    assert f"{tmp_path / file}" in str(error.value) and said in str(error.value)
+    assert str(tmp_path) in str(error.value) and said in str(error.value)
 
 
 @pytest.mark.parametrize(
