@@ -253,6 +253,13 @@ def undocumented(
 
 
 @pytest.mark.parametrize("module", MODULES)
+def test_nothing_is_defined_twice(module):
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    assert sorted(names) == sorted(set(names))
+
+
+@pytest.mark.parametrize("module", MODULES)
 def test_public_names_are_documented(module):
     assert undocumented(MODULES[module].read_text(encoding="utf-8")) == []
 

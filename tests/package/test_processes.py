@@ -21,9 +21,10 @@ from reid_course.cli.main import main
 from reid_course.data import load_dataset
 from reid_course.engine import loading
 from reid_course.engine.callbacks import Report
-from reid_course.engine.files import write_json
+from reid_course.engine.files import file_digest
 from reid_course.engine.group import ALONE, ProcessGroup
 from reid_course.engine.processes import Processes, launched
+from reid_course.engine.run import RunFolder
 from reid_course.engine.trainer import Callback
 from reid_course.errors import ReidError
 from reid_course.images import ImageStore
@@ -150,10 +151,11 @@ def judged(root: Path, run: Path) -> tuple[dict[str, float], np.ndarray, Retriev
     "Scores, embeddings, and retrieval among enough points for several blocks."
     group, people = launched("cpu"), load_dataset(root).train
     model, store = load_model(run), ImageStore(people.path, (64, 32))
+    scores = score(model, people, None, group)
     rng = np.random.default_rng(0)
     points, pids = rng.normal(size=(33_000, 4)).astype(np.float32), rng.integers(1, 900, 33_000)
     found = evaluate_embeddings(points[:700], points, pids[:700], pids, leave_out=np.arange(700), group=group)
-    return score(model, store, people, group), model.predict(store, 64, group).embeddings, found
+    return scores, model.predict(store, 64, group).embeddings, found
 
 
 @pytest.mark.parametrize("size", [3])
@@ -212,16 +214,18 @@ def test_other_commands_run_in_one_process(monkeypatch, capsys, tmp_path):
 
 
 def test_only_the_first_process_speaks(drawn_people, monkeypatch, capsys, tmp_path):
-    people = split_identities(load_dataset(drawn_people).train)[1].pid.unique().tolist()
-    save_model(build_model(size=(64, 32)), tmp_path / "best.safetensors")
-    write_json(tmp_path / "config.json", {"valid": 0.3, "split_seed": 0, "valid_identities": people})
+    held, run = split_identities(load_dataset(drawn_people).train)[1], RunFolder(tmp_path)
+    save_model(build_model(size=(64, 32)), run.best)
+    people = {file_digest(path): str(pid) for path, pid in zip(held.path, held.pid, strict=True)}
+    config = {"model": "resnet", "epochs": 1, "tasks": "both", "valid_identities": len(people)}
+    run.write_config(config, {"train": [], "valid": sorted({*people.values()}), "images": people})
     second = ProcessGroup()
     second.rank = 1
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("TORCH_CPP_LOG_LEVEL", "ERROR")  # what the command would set stays set otherwise
     monkeypatch.setattr("reid_course.engine.processes.launched", lambda device: second)
-    for name in ("train", "score", "score_gallery"):
-        monkeypatch.setattr(f"reid_course.training.{name}", lambda *_, **__: {})
+    for name in ("training.train", "scoring.score"):
+        monkeypatch.setattr(f"reid_course.{name}", lambda *_, **__: {})
     for command in (["train", "--out", tmp_path / "new"], ["evaluate", tmp_path]):
         assert main([str(x) for x in (*command, "--data", drawn_people)]) == 0
     assert capsys.readouterr().out == ""
