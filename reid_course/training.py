@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from reid_course.data import (
-    JUNK,
+    Attribute,
     Dataset,
     Schema,
     attribute_targets,
@@ -26,7 +26,7 @@ from reid_course.data import (
     without_junk,
 )
 from .engine.callbacks import EMA, Checkpoint, CsvLog, EarlyStopping, StockStridesFirst
-from .engine.checkpoint import restore_trainer
+from .engine.checkpoint import read_tensors, restore_trainer
 from .engine.config import TrainConfig, learning_rate
 from .engine.devices import pick_device
 from .engine.files import file_digest
@@ -37,10 +37,11 @@ from .engine.trainer import Batch, Callback, Objective, Trainer
 from .errors import ReidError
 from .images import ImageStore, to_input
 from .model import ReidModel, build_model, header, load_model, save_model
-from .sampling import PKBatches, PKBatchSampler
+from .sampling import PKBatches, PKBatchSampler, PlainBatches
 from .scoring import attribute_scores, retrieval_scores, score, valid_losses
 from .split import most_frequent_class_accuracy, split_identities
 from .uncertainty import MultiTaskObjective
+from .wishes import configured, each_alone, has_identities
 
 _all_ = ["TrainConfig"]
 
@@ -55,12 +56,18 @@ class Run(RunFolder):
         "The network of the best epoch."
         return load_model(self.best, device)
 
+    @property
+    def schema(self) -> Schema:
+        "The attributes that it was trained on."
+        described = json.loads(read_tensors(self.best)[1]["model"])
+        return tuple(Attribute(a["name"], tuple(a["classes"]), a["role"]) for a in described["schema"])
+
     def held_out(
         self,
         data: str | Path | Dataset,  # a data set that has the run's held-out people
-    ) -> pd.DataFrame:  # their rows of `train`, numbered from 0
+    ) -> pd.DataFrame:  # their rows of `train`, numbered from 0, with the class numbers of the run
         "The images of people that the run has not seen: known by each image's bytes. `ReidError`: none is there."
-        data, valid = load_dataset(data), set(self.people["valid"])
+        data, valid = load_dataset(data).in_schema(self.schema), set(self.people["valid"])
         images = {digest for digest, name in self.people["images"].items() if name in valid}
         held = data.train[[file_digest(path) in images for path in data.train.path]]
         if images and not len(held):
@@ -119,7 +126,7 @@ def train(
         "backbone": backbone,
     }
     (single if isinstance(schedule, str) else hooks)["schedule"] = schedule
-    config, schema = _configured(config, single | options, data)
+    config, schema = configured(config, single | options, data)
     parts = _Parts(
         data, config, schema, {name: hook for name, hook in hooks.items() if hook is not None}, group
     )
@@ -132,27 +139,6 @@ def train(
             run, trainer.log, most_frequent_class_accuracy(parts.trained, parts.held, without_junk(schema))
         )
     return run
-
-
-def _configured(
-    config: TrainConfig | None, single: dict[str, Any], data: Dataset
-) -> tuple[TrainConfig, Schema]:
-    "The options of a training, and the attributes that have labels: what has none cannot be learned."
-    defaults = TrainConfig()
-    for name in single:
-        if not hasattr(defaults, name):
-            raise ReidError(f"option {name!r} is unknown; expected one of {', '.join(asdict(defaults))}")
-    single = {name: str(x) if isinstance(x, Path) else x for name, x in single.items()}
-    if config is not None and any(x != getattr(defaults, name) for name, x in single.items()):
-        raise ReidError(
-            "both a config and single options; expected one of them: put the options into the config"
-        )
-    schema = tuple(a for a in data.schema if (data.train[a.name] >= 0).any())
-    wish = single.get("tasks") if config is None else config.tasks
-    if not schema and wish not in (None, "reid"):
-        raise ReidError(f"{data.root} has no attribute labels; expected some, or tasks='reid' (--tasks reid)")
-    config = TrainConfig(**single | ({} if schema else {"tasks": "reid"})) if config is None else config
-    return config, (*schema, JUNK) if config.junk > 0 and schema else schema
 
 
 def new_model(
@@ -183,10 +169,11 @@ class _Parts:
         group: ProcessGroup,
     ):
         self.data, self.config, self.schema, self.hooks, self.group = data, config, schema, hooks, group
-        self.trained, self.held = split_identities(data.train, config.valid, config.split_seed)
-        PKBatchSampler(
-            self.trained.pid.to_numpy(), config.p, config.k
-        )  # refuses p and k before anything is written
+        people = data.train if has_identities(data) else each_alone(data.train)
+        self.trained, self.held = split_identities(people, config.valid, config.split_seed)
+        self.batching = PKBatches if has_identities(data) else PlainBatches
+        if has_identities(data):  # refuses p and k before anything is written
+            PKBatchSampler(self.trained.pid.to_numpy(), config.p, config.k)
         if group.size > config.p:
             raise ReidError(
                 f"{group.size} processes for p = {config.p}; expected at most one an identity: raise p"
@@ -202,7 +189,7 @@ class _Parts:
         )
         schedule = hooks.get("schedule", lambda t: learning_rate(config, t))
         images, transform = ImageStore(self.trained.path, config.size), hooks.get("transform")
-        self.batches = PKBatches(images, self.trained, config, self.schema, device, transform, self.group)
+        self.batches = self.batching(images, self.trained, config, self.schema, device, transform, self.group)
         self.unseen = ImageStore(self.held.path, config.size) if len(self.held) else None
         options = {"evaluate": self.evaluate, "precision": config.precision, "group": self.group}
         trainer = Trainer(model, objective, optimizer, schedule, shares=self.batches.shares, **options)
@@ -237,10 +224,12 @@ def _parameter_groups(model: ReidModel, objective: Objective, config: TrainConfi
 def _open(run: Run, trainer: Trainer, parts: _Parts) -> None:
     "Make the run folder, or take up what is in it."
     group, trained, held = parts.group, parts.trained, parts.held
-    names = [person_names(parts.data, frame) for frame in (trained, held)]
-    people = people_record(*names, [*trained.path, *held.path])
+    known = has_identities(parts.data)
+    names = [person_names(parts.data, x) if known else [*map(file_digest, x.path)] for x in (trained, held)]
+    labels = "".join(x.drop(columns="path").to_csv(index=False) for x in (trained, held))
+    people = people_record(*names, [*trained.path, *held.path], labels)
     own = {name: f"{hook.__module__}.{hook.__qualname__}" for name, hook in parts.hooks.items()}
-    counts = {"train_identities": len(people["train"]), "valid_identities": len(people["valid"])}
+    counts = {f"{part}_identities": len(people[part]) if known else 0 for part in ("train", "valid")}
     said = json.loads(json.dumps(asdict(parts.config) | {"own": own} | counts))  # as it will be read again
     group.all_gather_objects([])  # all have seen whether there is such a folder, before one of them makes it
     if run.begun():

@@ -123,7 +123,7 @@ def _lacks(folder: Path, n: int) -> str:
     lost = [issue.message for issue in issues if not Path(issue.path).exists()]  # a folder is missing
     if lost:
         return lost[0].replace(str(folder), "its content")
-    return "" if len(data.train) else "holds no image to train on; expected a data set"
+    return "" if any(map(len, data.tables.values())) else "holds no image that is read; expected a data set"
 
 # %% ../../nbs/workshop/archive.ipynb #857d1587
 def write_skip_list(

@@ -6,6 +6,7 @@
 __all__ = ['RunFolder', 'people_record']
 
 # %% ../../nbs/workshop/run.ipynb #4a07a0bd
+import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -138,7 +139,9 @@ def people_record(
     train: Sequence[str],  # (n) whose each training image is
     valid: Sequence[str],  # (m) whose each held-out image is
     paths: Sequence[str],  # (n + m) the image files, in the same order
-) -> dict[str, Any]:  # "train" and "valid": names; "images": the name by digest
-    "Who is trained on and who is held out, by name, and each image's digest."
+    labels: str,  # all that is known of them
+) -> dict[str, Any]:  # "train" and "valid": names; "images": the name by digest; "labels": a digest
+    "Who is trained on and who is held out, by name; each image's digest, and one of all labels."
     images = dict(zip(map(file_digest, paths), [*train, *valid], strict=True))
-    return {"train": sorted(set(train)), "valid": sorted(set(valid)), "images": images}
+    digest = hashlib.sha256(labels.encode()).hexdigest()[:16]
+    return {"train": sorted(set(train)), "valid": sorted(set(valid)), "images": images, "labels": digest}
