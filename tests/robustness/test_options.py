@@ -151,7 +151,7 @@ def refused(
             return "held nobody out to set a limit"
         return "" if heads else "no attribute heads"
     if command == "submit" and not heads:
-        return "no attribute heads"
+        return "does not predict age"
     return ""
 
 
