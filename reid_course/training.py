@@ -110,7 +110,7 @@ def train(
     if run.path.exists() and not resume:
         raise ReidError(f"{run} exists already; go on with resume (--resume), or choose another folder")
     data = load_dataset(data)
-    single = {
+    single: dict[str, Any] = {
         "model": model,
         "epochs": epochs,
         "p": p,
@@ -165,7 +165,7 @@ class _Parts:
         data: Dataset,
         config: TrainConfig,
         schema: Schema,
-        hooks: dict[str, Callable],
+        hooks: dict[str, Any],
         group: ProcessGroup,
     ):
         self.data, self.config, self.schema, self.hooks, self.group = data, config, schema, hooks, group
@@ -191,7 +191,7 @@ class _Parts:
         images, transform = ImageStore(self.trained.path, config.size), hooks.get("transform")
         self.batches = self.batching(images, self.trained, config, self.schema, device, transform, self.group)
         self.unseen = ImageStore(self.held.path, config.size) if len(self.held) else None
-        options = {"evaluate": self.evaluate, "precision": config.precision, "group": self.group}
+        options: dict[str, Any] = {"evaluate": self.evaluate, "precision": config.precision, "group": self.group}
         trainer = Trainer(model, objective, optimizer, schedule, shares=self.batches.shares, **options)
         if config.ema_decay > 0:
             trainer.callbacks.append(EMA(trainer, config.ema_decay))

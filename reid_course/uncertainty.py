@@ -7,6 +7,7 @@ __all__ = ['UncertaintyWeighting', 'MultiTaskObjective']
 
 # %% ../nbs/09_uncertainty.ipynb #07a40a0f
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 import torch
@@ -62,7 +63,7 @@ class MultiTaskObjective(Objective):
 
     def __init__(
         self,
-        model: nn.Module,  # with a schema and an embedding head
+        model: Any,  # a network with a schema and an embedding head
         config: TrainConfig,
         people: pd.DataFrame,  # the training's table: rare classes are counted in it
     ):

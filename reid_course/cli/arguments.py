@@ -19,7 +19,9 @@ from ..recipes import RECIPES
 class _Tuple(argparse.Action):
     "Several values as a tuple."
 
-    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option: Any = None) -> None:
+    def __call__(
+        self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None
+    ) -> None:
         setattr(namespace, self.dest, tuple(values))
 
 

@@ -14,11 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..data import ATTRIBUTES
 from ..engine.files import atomic_write
 from ..errors import ReidError
 from ..images import ImageStore, to_input
-from ..model import JUNK, ReidModel
+from ..model import ReidModel
 
 # %% ../../nbs/workshop/export.ipynb #80d3ea94
 class Portable(nn.Module):
@@ -36,14 +35,14 @@ class Portable(nn.Module):
         images: Tensor,  # (n, height, width, 3), uint8
     ) -> tuple[Tensor, ...]:  # probabilities (n, classes) per question, then the embeddings (n, d)
         "What `ReidModel.predict` computes."
-        *logits, embeddings = self.model.look(to_input(images))
-        return *(z.softmax(1) for z in logits), embeddings
+        outputs = self.model.infer(to_input(images))
+        embeddings = outputs.pop("embedding")
+        return *(z.softmax(1) for z in outputs.values()), embeddings
 
     @property
-    def answers(self) -> list[str]:
-        "The names of what `forward` returns."
-        questions = [] if self.model.heads is None else [attribute.name for attribute in ATTRIBUTES]
-        return [*questions, *[JUNK.name] * bool(self.model.config.get("junk")), "embedding"]
+    def names(self) -> list[str]:
+        "The names of what `forward` returns: the attributes that the network was trained on, and the embedding."
+        return [*(attribute.name for attribute in self.model.schema), "embedding"]
 
 # %% ../../nbs/workshop/export.ipynb #899bf756
 def export_onnx(
@@ -68,8 +67,12 @@ def export_onnx(
             portable,
             (example,),
             part,
-            **{"dynamo": True, "external_data": False, "verbose": False, "opset_version": opset},
-            **{"input_names": ["images"], "output_names": portable.answers},
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+            opset_version=opset,
+            input_names=["images"],
+            output_names=portable.names,
             dynamic_shapes={"images": {0: torch.export.Dim("n")}},
         )
         differ = disagreement(portable.model, part, example.numpy().repeat(2, 0))
@@ -88,7 +91,8 @@ def disagreement(
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     *found, points = map(np.asarray, session.run(None, {"images": images[:]}))
-    probabilities, embeddings = model.predict(images)
-    points, embeddings = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (points, embeddings))
-    pairs = zip([*found, points], [*probabilities.values(), embeddings], strict=True)
+    predicted = model.predict(images)
+    lengths = (np.linalg.norm(x, axis=1, keepdims=True) for x in (points, predicted.embeddings))
+    own, theirs = (x / n for x, n in zip((predicted.embeddings, points), [*lengths][::-1], strict=True))
+    pairs = zip([*found, theirs], [*predicted.probabilities.values(), own], strict=True)
     return max(float(np.abs(a - b).max()) for a, b in pairs)

@@ -82,7 +82,7 @@ class Checkpoint(Callback):
     def __init__(
         self,
         run: RunFolder,  # gets best.safetensors and last.safetensors
-        header: Callable[[nn.Module], dict[str, str]],  # what the files say of a model
+        header: Callable[[Any], dict[str, str]],  # what the files say of a model
         save_model: Callable[..., None],  # (model, path, metadata): writes the network alone
     ):
         self.run, self.header, self.save_model = run, header, save_model

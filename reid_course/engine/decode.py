@@ -11,7 +11,7 @@ import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import BmpImagePlugin, Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
@@ -125,7 +125,7 @@ def _plugin(head: bytes) -> Callable[[BinaryIO], Image.Image]:
     raise ReidError("none of JPEG, PNG, BMP, WebP, TIFF")
 
 
-def _reduce(image: JpegImagePlugin.JpegImageFile, size: tuple[int, int] | None) -> None:
+def _reduce(image: Any, size: tuple[int, int] | None) -> None:
     "Have a large photo decoded at a half, a quarter or an eighth: twice the size wanted is enough."
     (width, height), pixels = image.size, image.width * image.height
     scale = min(width, height) // (2 * max(size)) if size else 1

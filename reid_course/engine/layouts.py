@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -138,7 +139,7 @@ def _images(raw: RawDataset) -> dict[str, object]:
     return {as_place(Path(path).relative_to(raw.root).as_posix()): path for path in paths}
 
 
-def _people(raw: RawDataset) -> dict[str, object]:
+def _people(raw: RawDataset) -> dict[str, Any]:
     "Pids by how a table may name them; a number is nobody's name where it could be two people's."
     pids = {pid for part in PARTS for _, pid, _ in raw.rows[part] if pid > 0} | raw.names.keys()
     names = {as_place(raw.names.get(pid, str(pid))): pid for pid in pids}

@@ -8,6 +8,7 @@ __all__ = ['WORKERS', 'read_ahead']
 # %% ../../nbs/workshop/loading.ipynb #d82f4713
 import os
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,10 +27,10 @@ class _Reader(Dataset):
     def __init__(self, read: Callable[[list[int]], np.ndarray]):
         self.read = read
 
-    def __getitem__(self, rows: list[int]) -> np.ndarray | ReidError:
+    def __getitem__(self, index: Any) -> np.ndarray | ReidError:
         "A batch, or what is wrong with one of its images."
         try:
-            return self.read(rows)
+            return self.read(index)
         except ReidError as error:
             return error
 
@@ -44,10 +45,11 @@ def read_ahead(
     device: torch.device,  # where the images are wanted
 ) -> Iterator[torch.Tensor]:  # of each batch: (n, height, width, 3), uint8, on the device
     "The images of batches, in their order. `ReidError`: one cannot be read."
+    sampler: Any = batches  # each of its items is a batch: row numbers
     loader = DataLoader(
         _Reader(read),
         batch_size=None,
-        sampler=batches,
+        sampler=sampler,
         num_workers=max(0, min(WORKERS, _cores(), len(batches) - 1)),
         collate_fn=_unchanged,
         generator=torch.Generator(),

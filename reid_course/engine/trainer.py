@@ -9,7 +9,7 @@ __all__ = ['Batch', 'Batches', 'Objective', 'Callback', 'Trainer']
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -112,7 +112,7 @@ class Trainer:
         self.model, self.objective, self.optimizer, self.schedule = model, objective, optimizer, schedule
         self.evaluate, self.callbacks, self.precision = evaluate, list(callbacks), precision
         self.group, self.shares = group, shares
-        self.eval_model = model  # the one that is evaluated and kept; a callback may put another in its place
+        self.eval_model: Any = model  # the one that is evaluated and kept; a callback may put another in its place
         self.epoch, self.stop = 0, False
         self.log: list[dict[str, float]] = []
         self._losses = group.wrap(self.losses, model, objective)
