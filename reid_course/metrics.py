@@ -81,6 +81,11 @@ class _Relevance:
     def __init__(
         self, query_pids: Any, gallery_pids: Any, query_camids: Any, gallery_camids: Any, leave_out: Any
     ):
+        query_pids, gallery_pids = to_int64(query_pids, "query_pids"), to_int64(gallery_pids, "gallery_pids")
+        query_camids = None if query_camids is None else to_int64(query_camids, "query_camids")
+        gallery_camids = None if gallery_camids is None else to_int64(gallery_camids, "gallery_camids")
+        named = leave_out is None or isinstance(leave_out, str)
+        leave_out = leave_out if named else to_int64(leave_out, "leave_out")
         self.query_pids = _pids(query_pids, "query", 1)
         self.gallery_pids = _pids(gallery_pids, "gallery", -1)
         self.shape = len(self.query_pids), len(self.gallery_pids)
@@ -130,9 +135,8 @@ class _Relevance:
         return f"none of the {n_query} queries has a match among {n_gallery} gallery images; {reason}"
 
 # %% ../nbs/10_metrics.ipynb #0e56e187
-def _pids(values: Any, what: str, lowest: int) -> np.ndarray:
+def _pids(pids: np.ndarray, what: str, lowest: int) -> np.ndarray:
     "Person ids (n,), none below `lowest`."
-    pids = to_int64(values, f"{what}_pids")
     if pids.ndim != 1:
         raise ReidError(f"{what}_pids has shape {pids.shape}; expected (n,), one pid an image")
     low = np.flatnonzero(pids < lowest)
@@ -145,13 +149,12 @@ def _pids(values: Any, what: str, lowest: int) -> np.ndarray:
 
 
 def _cameras(query: Any, gallery: Any, shape: tuple[int, int]) -> tuple[Any, Any]:
-    "Both camera ids as arrays, or None twice."
+    "Both camera ids, or None twice."
     if query is None and gallery is None:
         return None, None
     if query is None or gallery is None:
         missing = "query" if query is None else "gallery"
         raise ReidError(f"{missing}_camids is missing; expected camera ids of both or of neither")
-    query, gallery = to_int64(query, "query_camids"), to_int64(gallery, "gallery_camids")
     if (query.shape, gallery.shape) != ((shape[0],), (shape[1],)):
         raise ReidError(
             f"camera ids have shapes {query.shape} and {gallery.shape}; expected one an image: "
@@ -167,14 +170,13 @@ def _left_out(leave_out: Any, query_pids: np.ndarray, gallery_pids: np.ndarray) 
         return np.full(n, -1)
     if isinstance(leave_out, str):
         return _diagonal(leave_out, query_pids, gallery_pids)
-    positions = to_int64(leave_out, "leave_out")
-    if positions.shape != (n,) or not ((positions >= -1) & (positions < len(gallery_pids))).all():
+    if leave_out.shape != (n,) or not ((leave_out >= -1) & (leave_out < len(gallery_pids))).all():
         raise ReidError(
-            f"leave_out has shape {positions.shape} and values from {positions.min(initial=0)} to "
-            f"{positions.max(initial=0)}; expected ({n},) and gallery positions from 0 to {len(gallery_pids) - 1}, "
+            f"leave_out has shape {leave_out.shape} and values from {leave_out.min(initial=0)} to "
+            f"{leave_out.max(initial=0)}; expected ({n},) and gallery positions from 0 to {len(gallery_pids) - 1}, "
             "or -1 for none"
         )
-    return positions
+    return leave_out
 
 
 def _diagonal(leave_out: str, query_pids: np.ndarray, gallery_pids: np.ndarray) -> np.ndarray:
@@ -247,15 +249,15 @@ def evaluate_embeddings(
             f"{relevance.shape[0]} and {relevance.shape[1]}"
         )
     counter = RankCounter(others, relevance.junk)
-    starts = group.shard(range(0, len(queries), counter.rows))
-    scores = [_scores(_block_ranks(counter, relevance, queries, start)) for start in starts]
-    return _summary(np.concatenate(group.all_gather_objects(scores)), max_rank)
-
-
-def _block_ranks(
-    counter: RankCounter, relevance: _Relevance, queries: np.ndarray, start: int
-) -> list[np.ndarray]:
-    "Ranks of the matches of each query of the block that begins at `start`."
-    block = range(start, min(start + counter.rows, len(queries)))
-    relevant, ignored = map(relevance.relevant, block), map(relevance.ignored, block)
-    return counter.ranks(queries[start : block.stop], list(relevant), list(ignored), start)
+    blocks = [range(len(queries))[i : i + counter.rows] for i in range(0, len(queries), counter.rows)]
+    ranks = (
+        counter.ranks(
+            queries[block.start : block.stop],
+            [relevance.relevant(i) for i in block],
+            [relevance.ignored(i) for i in block],
+            block.start,
+        )
+        for block in group.shard(blocks)
+    )
+    scores = group.all_gather_objects([_scores(found) for found in ranks])
+    return _summary(np.concatenate(scores), max_rank)

@@ -49,10 +49,9 @@ class UncertaintyWeighting(nn.Module):
         loss_id: Tensor,  # scalar: triplet loss, and what is added to it
     ) -> Tensor:  # scalar; can be negative
         "The weighted sum, with the penalty that keeps the weights from vanishing."
-        if loss_ar.ndim != 0 or loss_id.ndim != 0:
-            raise ReidError(
-                f"losses have shapes {tuple(loss_ar.shape)} and {tuple(loss_id.shape)}; expected single numbers"
-            )
+        for name, loss in (("loss_ar", loss_ar), ("loss_id", loss_id)):
+            if loss.ndim != 0:
+                raise ReidError(f"{name} has shape {tuple(loss.shape)}; expected a single number")
         w_ar, w_id = self.weights()
         penalty = 0.0 if self.form == "fixed" else self.log_sigma_ar + self.log_sigma_id
         return w_ar * loss_ar + w_id * loss_id + penalty

@@ -17,6 +17,7 @@ TAUGHT_IN = {
     "accuracy": "05_heads",
     "predictions": "11_model",
     "scoring": "12_training",
+    "ranked_lists": "14_retrieval",
     "distractors": "15_looking",
 }
 
@@ -98,11 +99,12 @@ def modules(
     return found
 
 
-def ladder() -> list[str]:
-    "The modules at the top in the order of the lessons that teach them; `errors` is no lesson's."
-    own = [(path.stem, name) for path in lessons() for name in makes(path)]
-    taught = [(lesson, name) for name, lesson in TAUGHT_IN.items() if MADE.get(name) in WORKSHOP]
-    return ["errors", *(name for _, name in sorted(own + taught, key=lambda rung: rung[0]))]
+def floors() -> dict[str, int]:
+    "The modules at the top, and the place in the course of the lesson that teaches each; `errors` is no lesson's."
+    place = {path.stem: i for i, path in enumerate(LESSONS, start=1)}
+    own = {name: place[path.stem] for name, path in MADE.items() if path in LESSONS}
+    taught = {name: place[lesson] for name, lesson in TAUGHT_IN.items() if MADE.get(name) in WORKSHOP}
+    return {"errors": 0} | own | taught
 
 
 def plain(
@@ -133,6 +135,13 @@ def imports(
     return {longest(parts, known) for _, *parts in dotted if not parts[0].startswith("__")}
 
 
+def dotted(
+    module: str,  # "engine.files"; "": the front of the whole package
+) -> str:  # "reid_course.engine.files"
+    "The name that a module is imported by."
+    return f"{PACKAGE}.{module}".rstrip(".")
+
+
 def longest(
     parts: list[str],  # ["engine", "files", "write_json"]
     known: Container[str],
@@ -161,7 +170,7 @@ def doors(
     "The modules that the front of the whole package names in texts, to import them when they are asked for."
     tree = ast.parse(known[""].read_text(encoding="utf-8"))
     texts = (str(node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant))
-    return {text for text in texts if text in known} - {""}
+    return {text.removeprefix(f"{PACKAGE}.") for text in texts} & set(known) - {""}
 
 
 def closure(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..data import Attribute, Dataset, Issue, scan_dataset
+from ..data import MARKET, Dataset, Issue, scan_dataset
 from ..engine.decode import read_image
 from ..engine.display import progress
 from ..errors import ReidError
@@ -63,7 +63,7 @@ def count_dataset(
         | images
         | _count_people(data.train[data.train.pid > 0])
         | _count_nobody(data)
-        | {f"labels of {a.name}": _count_words(data, a) for a in data.labelled}
+        | _count_words(data)
         | {"other files": other, "counts of Market-1501": market}
         | data.notes
         | {f"issues: {kind}": n for kind, n in sorted(Counter(issue.kind for issue in issues).items())}
@@ -78,16 +78,22 @@ def _count_nobody(data: Dataset) -> dict[str, int]:
         for part, frame in data.tables.items()
         for what, pid in names.items()
     }
-    return {f"{what} in {part}": n for (what, part), n in counts.items() if n or part == "gallery"}
+    return {
+        f"{what} in {part}": n
+        for (what, part), n in counts.items()
+        if n or (part == "gallery" and what != "unknown")
+    }
 
 
-def _count_words(data: Dataset, attribute: Attribute) -> str:
-    "How many images have each label of an attribute: male 12, female 9, unknown 3."
-    numbers = pd.concat([frame[attribute.name] for frame in data.tables.values()]).value_counts()
-    words = (*attribute.classes, "unknown")
-    return ", ".join(
-        f"{word} {numbers.get(i if i < len(attribute.classes) else -1, 0)}" for i, word in enumerate(words)
-    )
+def _count_words(data: Dataset) -> dict[str, int]:
+    "How many attributes are labelled; of own ones how many images have each word."
+    counts = {"labelled attributes": len(data.labelled)}
+    images = pd.concat(list(data.tables.values()))
+    for a in data.labelled if data.schema != MARKET else ():
+        numbers = images[a.name].value_counts()
+        counts |= {f"{a.name}: {word}": int(numbers.get(i, 0)) for i, word in enumerate(a.classes)}
+        counts |= {f"{a.name}: unknown": int(numbers[-1])} if -1 in numbers else {}
+    return counts
 
 
 def _count_people(people: pd.DataFrame) -> dict[str, float]:

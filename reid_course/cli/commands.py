@@ -9,7 +9,7 @@ __all__ = ['data_make', 'data_check', 'data_unpack', 'doctor', 'train', 'evaluat
 # %% ../../nbs/workshop/commands.ipynb #63ef0338
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,17 +88,19 @@ def train(args: argparse.Namespace) -> None:
         print(f"{args.out}: nothing to resume yet, so this is the beginning")
     own, skip = _options(args), read_skip_list(args.skip_list)
     data, group = load_dataset(args.data, skip), launched(args.device)
+    say = print if group.rank == 0 else _nothing
+    say(data.summary)
     run = training.train(
         data,
         args.out,
         resume=args.resume,
         device=args.device,
         group=group,
-        callbacks=[Report(tell_epoch(print))],
+        callbacks=[Report(tell_epoch(say))],
         **recipe(args.recipe) | own,
     )
     if group.rank == 0:
-        print(f"look at {report_run(run, data)}")
+        say(f"look at {report_run(run, data)}")
 
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:
@@ -112,42 +114,48 @@ def evaluate(args: argparse.Namespace) -> None:
 
     from reid_course.cli.archive import read_skip_list
     from reid_course.data import load_dataset
+    from reid_course.engine.devices import pick_device
     from reid_course.engine.processes import launched
     from reid_course.scoring import score
     from reid_course.training import Run
 
     skip, run = read_skip_list(args.skip_list), Run(args.run)
-    data = load_dataset(args.data, skip)
-    parts, held = {}, _held_out(run, data)
-    if len(held):
-        parts[f"{held.pid.nunique()} held-out people, {len(held)} images, %"] = (held, None)
-    if _labelled(data.query):
-        title = f"{len(data.query)} queries against {len(data.gallery)} gallery images, %"
-        parts[title] = (data.query, data.gallery)
+    data, group = load_dataset(args.data, skip), launched(args.device)
+    model = run.model().to(group.device or pick_device(args.device))
+    say = print if group.rank == 0 else _nothing
+    say(data.summary)
+    for title, tables in _scored(run, data.in_schema(model.schema), say).items():
+        scores = 100 * pd.Series(score(model, *tables, group), dtype=float).dropna()
+        say(f"\n{title}\n{scores.to_string(float_format='{:.2f}'.format)}")
+
+
+def _scored(
+    run: "Run",
+    data: "Dataset",  # in the schema of the run's network
+    say: Callable[[str], None],  # told what is not scored
+) -> dict[
+    str, tuple["pd.DataFrame", "pd.DataFrame | None"]
+]:  # by title: a table alone, or queries and gallery
+    "What a run can be scored on. `ReidError`: on nothing."
+    parts: dict[str, tuple[pd.DataFrame, pd.DataFrame | None]] = {}
+    try:
+        held = run.held_out(data)
+        if len(held):
+            parts[f"{held.pid.nunique()} held-out people, {len(held)} images, %"] = (held, None)
+    except ReidError as error:
+        if not data.can_be_scored:
+            raise
+        say(f"{error}; so the queries alone are scored")
+    if data.can_be_scored:
+        known = data.query[data.query.pid > 0]
+        parts[f"{len(known)} queries against {len(data.gallery)} gallery images, %"] = (known, data.gallery)
     if not parts:
         raise ReidError(f"{run} held nobody out; expected a run with --valid above 0")
-    group = launched(args.device)
-    model = run.model(group.device or args.device)
-    for title, tables in parts.items():
-        scores = 100 * pd.Series(score(model, *tables, group), dtype=float).dropna()
-        if group.rank == 0:
-            print(f"{title}\n{scores.to_string(float_format='{:.2f}'.format)}\n")
+    return parts
 
 
-def _labelled(queries: "pd.DataFrame") -> bool:
-    "Whether it is known who the queries are."
-    return len(queries) > 0 and bool((queries.pid > 0).all())
-
-
-def _held_out(run: "Run", data: "Dataset") -> "pd.DataFrame":
-    "A run's held-out people, as far as a data set that can be scored without them has them."
-    try:
-        return run.held_out(data)
-    except ReidError as error:
-        if not _labelled(data.query):
-            raise
-        print(f"{error}; so the gallery alone is scored")
-        return data.train[:0]
+def _nothing(line: str) -> None:
+    "What all processes but the first say."
 
 # %% ../../nbs/workshop/commands.ipynb #2765d182
 def predict(args: argparse.Namespace) -> None:
@@ -179,6 +187,7 @@ def search(args: argparse.Namespace) -> None:
         raise ReidError("nothing to search for; expected --query IMAGE, --where attribute=answer, or both")
     skip, run = read_skip_list(args.skip_list), Run(args.run)
     data, model = load_dataset(args.data, skip), run.model(args.device)
+    print(data.summary)
     if args.where and not model.schema:
         raise ReidError(f"{run} has no attribute heads; expected a run trained for both tasks")
     where = parse_where(args.where, model.schema)
@@ -197,6 +206,8 @@ def _gallery(run: "Run", model: "ReidModel", data: "Dataset", drop_junk: bool) -
     from reid_course.retrieval import Gallery
 
     table = data.gallery if len(data.gallery) else run.held_out(data)
+    if len(table) == 0:
+        raise ReidError(f"{data.root} has no gallery and {run} held nobody out; expected images to search")
     predicted = model.predict(table.path.tolist())
     if drop_junk:
         listed = junk_score(predicted.logits) <= _junk_limit(run, model, data)
@@ -228,19 +239,19 @@ def _save_list(query: str | None, found: "pd.DataFrame", file: str) -> Path:
 def submit(args: argparse.Namespace) -> None:
     "Write the two result files of the course layout, and check them."
     from reid_course.cli.archive import read_skip_list
-    from reid_course.data import list_images, load_dataset
+    from reid_course.data import load_dataset
     from reid_course.submission import validate_submission, write_submission
     from reid_course.training import Run
 
     skip, run = read_skip_list(args.skip_list), Run(args.run)
     data = load_dataset(args.data, skip)
-    for folder, table in (("test", data.gallery), ("queries", data.query)) if data.layout == "course" else ():
-        if len(table) != len(list_images(data.root / folder)):
-            said = "an image is left out; a submission answers for all: mend it"
-            raise ReidError(f"{args.data}/{folder}: {said}")
+    print(data.summary)
+    lost = [name for name in skip if data.layout == "course" and not name.startswith("train/")]
+    if lost:
+        raise ReidError(f"{args.data}/{lost[0]}: left out, but a submission answers for all: mend it")
     model = run.model(args.device)
     most = _junk_limit(run, model, data) if args.drop_junk else float("inf")
-    out = write_submission(model, data, args.out, limit=most)
+    out = write_submission(model, data, args.out, threshold=most)
     for warning in validate_submission(out, data):
         print(f"warning: {warning}")
     rows = f"{len(data.gallery)} rows in classification_test.csv"
@@ -289,6 +300,7 @@ def reproduce(args: argparse.Namespace) -> None:
 
     out, settings = Path(args.out), _options(args)
     data = load_dataset(args.data, read_skip_list(args.skip_list))
+    print(data.summary)
     plan = experiments.feasible(experiments.planned(args.seeds, args.ablations), data, print)
     kept, runs = Path(args.records or out / "records"), {name: Run(out / name) for name in plan}
     there = {name for name in plan if runs[name].finished or (kept / f"{out.name}-{name}.json").exists()}

@@ -8,6 +8,7 @@ __all__ = ['MAX_PIXELS', 'MAX_SCANS', 'MAX_PHOTO', 'MAX_BYTES', 'read_image']
 # %% ../../nbs/workshop/decode.ipynb #e61b93d0
 import mmap
 import re
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -22,6 +23,7 @@ MAX_PIXELS, MAX_SCANS = 2**24, 100
 "An image with more pixels, or a JPEG in more scans, is refused before it is decoded."
 MAX_PHOTO, MAX_BYTES = 2**26, 2**28
 "A JPEG may have this many pixels, for it is decoded at reduced size; a file this many bytes."
+warnings.filterwarnings("ignore", "Corrupt EXIF data", module="PIL")  # a tag that cannot be read is none
 _LARGE = 2**22  # pixels from which on a JPEG is decoded at reduced size, where that is enough
 _TURNS = {  # EXIF orientation -> what puts the picture upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,

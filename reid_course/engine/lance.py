@@ -170,9 +170,9 @@ class Disk:
                 .refine_factor(self.refine)
             )
             if classes:  # numbers only: no text of a user reaches the condition
-                places = self._columns("c", classes).values()
+                places = self._columns("c", classes)
                 fits = [
-                    f"{place} IN ({_numbers(c)})" for place, c in zip(places, classes.values(), strict=True)
+                    f"{places[name]} IN ({', '.join(str(int(i)) for i in c)})" for name, c in classes.items()
                 ]
                 ask = ask.where(" AND ".join(fits), prefilter=True)
             ask = ask.bypass_vector_index() if everywhere else ask
@@ -290,8 +290,3 @@ def _frame(found: "pa.Table") -> pd.DataFrame:
     "The data set's columns, rows numbered as they were added."
     theirs = [name for name in found.column_names if not name.startswith(_RESERVED)]
     return found.select(theirs).to_pandas().set_axis(found["_rowid"].to_numpy().astype(np.int64))
-
-
-def _numbers(values: Iterable[int]) -> str:
-    "Whole numbers as SQL lists them."
-    return ", ".join(str(int(value)) for value in values)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from .frames import SPLITS, has_columns, load_listed
+from .frames import SPLITS, as_place, has_columns, load_listed
 from reid_course.engine.inventory import (
     PARTS,
     Files,
@@ -90,9 +90,11 @@ def _people_folders(files: Files) -> list[str]:
 
 def _load_folder(raw: RawDataset) -> None:
     people = _people_folders(raw.files)
-    mixed = [_mixed(raw.files[name]) for name in people]
-    if len(people) <= 4 and all(mixed):
-        said = f"{raw.root / people[0]} holds images of {mixed[0]} people by their names"
+    who = [Counter(filter(None, map(identity_in_name, raw.files[name]))) for name in people]
+    # where no number comes twice, they may be those of the images
+    again, tops = any(max(ids.values(), default=0) > 1 for ids in who), _tops(raw.files)
+    if len(people) <= 4 and again and all(len(ids) > 1 for ids in who):
+        said = f"{raw.root / people[0]} holds images of {len(who[0])} people by their names"
         expected = "expected the folders train/, query/ and gallery/ around such images, or a folder a person"
         raise ReidError(f"{said}, so it is no person's folder; {expected}")
     numbers = number_people(people)
@@ -102,14 +104,8 @@ def _load_folder(raw: RawDataset) -> None:
         if pid < 1:
             raw.notes[f"{name}/ taken for {'junk' if pid else 'distractors'}"] = n
     for folder in raw.files:
-        if folder and "/" not in folder and folder not in _tops(raw.files) and folder not in raw.taken:
+        if folder and "/" not in folder and folder not in tops:
             raw.notes[f"{folder}/ holds no image"] = 0
-
-
-def _mixed(names: list[str]) -> int:
-    "Of how many people a folder's files are, by their names; 0 where each name is another one, as if counted."
-    who = Counter(filter(None, map(identity_in_name, names)))
-    return len(who) if len(who) > 1 and max(who.values()) > 1 else 0
 
 # %% ../../nbs/workshop/layouts.ipynb #lay-words
 def _attach_words(raw: RawDataset) -> None:
@@ -138,24 +134,22 @@ def _attach_words(raw: RawDataset) -> None:
 
 def _images(raw: RawDataset) -> dict[str, object]:
     "Paths by how a table may name them."
-    return {
-        Path(path).relative_to(raw.root).as_posix(): path for part in PARTS for path, _, _ in raw.rows[part]
-    }
+    paths = [path for part in PARTS for path, _, _ in raw.rows[part]]
+    return {as_place(Path(path).relative_to(raw.root).as_posix()): path for path in paths}
 
 
 def _people(raw: RawDataset) -> dict[str, object]:
     "Pids by how a table may name them; a number is nobody's name where it could be two people's."
     pids = {pid for part in PARTS for _, pid, _ in raw.rows[part] if pid > 0} | raw.names.keys()
-    names = {raw.names.get(pid, str(pid)): pid for pid in pids}
+    names = {as_place(raw.names.get(pid, str(pid))): pid for pid in pids}
     bare = Counter(name.lstrip("0") for name in names if name.isdecimal())
     numbers = {name.lstrip("0"): pid for name, pid in names.items() if bare[name.lstrip("0")] == 1}
     return numbers | names
 
 
 def _meant(name: str, known: dict[str, object]) -> object | None:
-    plain = name.replace("\\", "/").removeprefix("./")
-    found = (known[word] for word in (name, plain, name.lstrip("0")) if word in known)
-    return next(found, None)
+    plain = as_place(name)
+    return known.get(plain, known.get(plain.lstrip("0")) if plain.isdecimal() else None)
 
 
 def _report_rows(raw: RawDataset, file: Path, names: pd.Series, keys: list[object | None]) -> None:

@@ -165,14 +165,34 @@ def report_comparison(
     for name, table in (("table1", first), ("table2", second)):
         with atomic_write(Path(out) / f"{name}.csv") as part:
             table.to_csv(part)
-    logs = {MODELS[r["config"]["model"]]: pd.DataFrame(r["log"], dtype=float) for r in records}
-    chosen: dict[str, Run] = {}
-    for run in map(Run, runs.values()):
-        if run.best.exists():
-            chosen.setdefault(MODELS[run.config["model"]], run)  # the first of each; ablations come later
-    shown = {title: (run.model(), run) for title, run in chosen.items()}
+    chosen = _chosen(records, runs)
+    logs = {title: pd.DataFrame(r["log"], dtype=float) for title, (r, _) in chosen.items()}
+    shown = {title: (run.model(), run) for title, (_, run) in chosen.items() if run is not None}
+    told = {**facts, "curves and search": _seeds({title: r for title, (r, _) in chosen.items()})}
     tables = {"Table 1: attribute accuracy, %": first, "Table 2: retrieval, %": second, **more}
-    return _page(Path(out), "Three models compared", facts, tables, logs, records[0]["MFC"], shown, data)
+    return _page(Path(out), "Three models compared", told, tables, logs, records[0]["MFC"], shown, data)
+
+
+def _chosen(
+    records: Sequence[dict], runs: Mapping[str, str | Path | Run]
+) -> dict[str, tuple[dict, Run | None]]:
+    "Of each model one run, for the curves and the search alike: the first whose weights are there, else the first."
+    there = [(recorded_config(run), run) for run in map(Run, runs.values()) if run.best.exists()]
+    found: dict[str, tuple[dict, Run | None]] = {}
+    for r in records:
+        title = MODELS[r["config"]["model"]]
+        run = next((run for config, run in there if config == r["config"]), None)
+        if title not in found or (found[title][1] is None and run is not None):
+            found[title] = (r, run)
+    return found
+
+
+def _seeds(shown: Mapping[str, dict]) -> str:
+    "Which of the runs a page shows: tables are of all."
+    seeds = {title: f"seed {r['config']['seed']}" for title, r in shown.items()}
+    if len(set(seeds.values())) == 1:
+        return next(iter(seeds.values()))
+    return ", ".join(f"{title} {seed}" for title, seed in seeds.items())
 
 # %% ../../nbs/workshop/report.ipynb #reportpage
 def _page(

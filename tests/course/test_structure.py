@@ -8,12 +8,25 @@ import tokenize
 from pathlib import Path
 
 import pytest
-from listing import LESSONS, MADE, MODULES, PACKAGE, ROOT, WORKSHOP, closure, imports, ladder, modules, needs
+from listing import (
+    LESSONS,
+    MADE,
+    MODULES,
+    PACKAGE,
+    ROOT,
+    WORKSHOP,
+    closure,
+    dotted,
+    floors,
+    imports,
+    modules,
+    needs,
+)
 from support import run
 
 LONGEST = {"": 220, "tests": 250, "tools": 250}  # lines of code; "": of the package
 ALL_OF_IT = ("cli", "")  # the command, and the front with its doors, may use everything
-LADDER = ladder()
+FLOORS = floors()  # of the modules at the top
 
 
 def stem(path: Path) -> str:
@@ -32,13 +45,14 @@ def below(
 ) -> set[str]:
     "What a module may import: errors, the engine, earlier lessons; a sub-package itself too; the command everything."
     own, engine = top(module), {name for name in MODULES if top(name) == "engine"}
-    if own in ALL_OF_IT and module not in LADDER:
+    if own in ALL_OF_IT and module not in FLOORS:
         return set(MODULES)
     if own == "engine":
         return {"errors"} | engine
     if own:
-        return {*LADDER, *engine, *(name for name in MODULES if top(name) == own)}
-    return {*LADDER[: LADDER.index(module)], *engine} if module != "errors" else set()
+        return {*FLOORS, *engine, *(name for name in MODULES if top(name) == own)}
+    earlier = {name for name, floor in FLOORS.items() if floor <= FLOORS[module]}
+    return earlier | engine if module != "errors" else set()
 
 
 # Floors
@@ -46,7 +60,7 @@ def below(
 
 @pytest.mark.parametrize("module", sorted(set(MODULES) - {""}))
 def test_module_imports_from_floors_below(module):
-    assert top(module) or module in LADDER, "no lesson's: nothing else stands at the top of the package"
+    assert top(module) or module in FLOORS, "no lesson's: nothing else stands at the top of the package"
     assert needs(module, MODULES) <= below(module)
 
 
@@ -55,10 +69,9 @@ def test_there_is_no_circle():
 
 
 def test_at_the_top_is_what_lessons_teach():
-    assert LADDER[0] == "errors" and len(LADDER) == len(set(LADDER))
-    assert {name for name in MODULES if name and not top(name)} == set(LADDER)
+    assert {name for name in MODULES if name and not top(name)} == set(FLOORS)
     assert not [name for lesson in LESSONS for name in MADE if MADE[name] == lesson and top(name)]
-    assert {name for name in MADE if MADE[name] in WORKSHOP and not top(name)} <= {"errors", *LADDER}
+    assert {name for name in MADE if MADE[name] in WORKSHOP and not top(name)} <= {"", *FLOORS}
 
 
 def test_fronts_are_empty():
@@ -73,7 +86,7 @@ def test_every_module_can_be_imported_alone():
 import importlib, os, sys, traceback
 for name in {OTHERS}: importlib.import_module(name)
 assert not [name for name in sys.modules if name.split(".")[0] == "{PACKAGE}"]
-for name in {[".".join(filter(None, (PACKAGE, name))) for name in MODULES]}:
+for name in {[*map(dotted, MODULES)]}:
     child = os.fork()
     if child == 0:
         try: importlib.import_module(name)
@@ -240,6 +253,13 @@ def undocumented(
 
 
 @pytest.mark.parametrize("module", MODULES)
+def test_nothing_is_defined_twice(module):
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    assert sorted(names) == sorted(set(names))
+
+
+@pytest.mark.parametrize("module", MODULES)
 def test_public_names_are_documented(module):
     assert undocumented(MODULES[module].read_text(encoding="utf-8")) == []
 
@@ -272,7 +292,7 @@ def import_without(
 
 def test_package_needs_no_course_tools():
     tools = ("nbdev", "fastcore", "execnb", "IPython", "ipywidgets", "jupyterlab", "pytest")
-    code, output = import_without(tools, *(f"reid_course.{name}" for name in MADE))
+    code, output = import_without(tools, *map(dotted, MADE))
     assert code == 0, output
 
 

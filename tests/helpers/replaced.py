@@ -25,7 +25,7 @@ sys.path.insert(
     0, str(Path(__file__).parents[2] / "tools")
 )  # in a process of its own there is no pytest to do it
 
-from listing import PACKAGE, code, exports, makes
+from listing import code, dotted, exports, makes
 
 SECONDS = 120  # what a fork may take to fail
 
@@ -129,7 +129,7 @@ def unnoticed(
     "Run a lesson, and again without each of its functions."
     matplotlib.use("Agg")
     todo = list(cells(notebook))
-    module = importlib.import_module(f"{PACKAGE}.{makes(notebook)[0]}")
+    module = importlib.import_module(dotted(makes(notebook)[0]))
     shipped = {name: value for name, value in vars(module).items() if not name.startswith("__")}
     space, missed = {"__name__": "lesson", "display": print}, []
     last = max((i for i, (_, names) in enumerate(todo) if names), default=-1)

@@ -8,7 +8,7 @@ import pickle
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +16,8 @@ import torch
 from support import free_port
 from torch import Tensor, nn
 
-from reid_course.engine.processes import Processes, ProcessGroup
+from reid_course.engine.group import ProcessGroup
+from reid_course.engine.processes import Processes
 
 SMALL = {"size": (64, 32), "weights": None, "strides": "imagenet", "precision": "fp32"}
 
@@ -76,7 +77,7 @@ def together(
 
 
 class Frozen(ProcessGroup):
-    "A team whose networks have frozen batch norms; it notes what it is asked to look at."
+    "A group whose networks have frozen batch norms; it notes what it is asked to look at."
 
     def wrap(self, losses: Callable, *modules: nn.Module) -> Callable:
         for norm in modules[0].modules():
@@ -85,16 +86,16 @@ class Frozen(ProcessGroup):
                 norm.train = lambda mode=True, norm=norm: norm
         look, self.batches, self.shares, self.rows = super().wrap(losses, *modules), [], [], []
 
-        def noted(images: Tensor, targets: Tensor, pids: Tensor, labels: Tensor | None = None) -> tuple:
-            self.batches.append(pids.tolist())
-            return look(images, targets, pids, labels)
+        def noted(inputs: Tensor, targets: dict[str, Tensor]) -> dict[str, Tensor]:
+            self.batches.append(targets["pids"].tolist())
+            return look(inputs, targets)
 
         return noted
 
-    def gather(self, outputs: list[Tensor], shares: list[Tensor]) -> list[Tensor]:
+    def all_gather(self, outputs: dict[str, Tensor], shares: Sequence[Tensor]) -> dict[str, Tensor]:
         self.shares.append([share.tolist() for share in shares])
-        self.rows.append(len(outputs[0]))
-        return super().gather(outputs, shares)
+        self.rows.append(len(outputs["embedding"]))
+        return super().all_gather(outputs, shares)
 
 
 class FrozenProcesses(Frozen, Processes):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from reid_course.model import read_weights
+from reid_course.engine.checkpoint import read_tensors
 
 QUICK = ["--weights", "none", "--size", "32", "16", "--strides", "imagenet", "--p", "4"]
 
@@ -84,7 +84,7 @@ def without_times(content: Any) -> Any:
 def content(file: Path) -> Any:
     "What a file says, times aside: equal for equal results."
     if file.suffix == ".safetensors":
-        tensors, header = read_weights(file)
+        tensors, header = read_tensors(file)
         texts = {name: without_times(json.loads(text)) for name, text in header.items()}
         return {name: (x.dtype, x.shape, x.numpy().tobytes()) for name, x in tensors.items()}, texts
     if file.suffix == ".json":

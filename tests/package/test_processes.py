@@ -15,20 +15,25 @@ import pandas as pd
 import pytest
 from several import SMALL, free_port, frozen, together
 from support import failed
-from torch import Tensor
 
+from reid_course import images
 from reid_course.cli.main import main
 from reid_course.data import load_dataset
-from reid_course.engine.files import write_json
-from reid_course.engine.processes import ALONE, Processes, ProcessGroup, launched
+from reid_course.engine import loading
+from reid_course.engine.callbacks import Report
+from reid_course.engine.files import file_digest
+from reid_course.engine.group import ALONE, ProcessGroup
+from reid_course.engine.processes import Processes, launched
+from reid_course.engine.run import RunFolder
+from reid_course.engine.trainer import Callback
 from reid_course.errors import ReidError
 from reid_course.images import ImageStore
-from reid_course.learning import Config, State
 from reid_course.metrics import RetrievalScores, evaluate_embeddings
 from reid_course.model import build_model, load_model, save_model
 from reid_course.sampling import PKBatchSampler
+from reid_course.scoring import score
 from reid_course.split import split_identities
-from reid_course.training import score, train
+from reid_course.training import TrainConfig, train
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes are forked, and killed, as on POSIX")
 NUMBERS = [2, pytest.param(4, marks=pytest.mark.deep)]
@@ -48,32 +53,29 @@ def trained(root: Path, out: Path, more: dict) -> dict:
             written.extend(name for name in names if name.startswith(str(out)))
 
     sys.addaudithook(note)
-    team, read = frozen(), ImageStore._read
+    group, read = frozen(), ImageStore._read
     seen: set[str] = set()
 
-    def noted(images: ImageStore, paths: list[str]) -> np.ndarray:
+    def noted(images: ImageStore, paths: list[str], title: str = "") -> np.ndarray:
         if len(paths) <= 16:  # a batch, not the whole set
             seen.update(paths)
-        return read(images, paths)
+        return read(images, paths, title)
 
     ImageStore._read = noted
     if more.pop("on demand", False):
-        import reid_course.images
-
-        reid_course.images.memory_share = lambda: 0
+        images.memory_share, loading.WORKERS = lambda: 0, 0  # read here, batch by batch
     steps = []
-    step = State.step
 
-    def counted(state: State, *batch: Tensor, **more: Tensor) -> Tensor:
-        steps.append(1)
-        return step(state, *batch, **more)
+    class Counts(Callback):
+        def on_step(self, *_: object) -> None:
+            steps.append(1)
 
-    State.step = counted
-    train(root, out, team=team, device="cpu", seed=3, p=4, epochs=2, lr=1e-5, **SMALL | more)
-    State.step, ImageStore._read = step, read
+    options: dict = {"device": "cpu", "seed": 3, "p": 4, "epochs": 2, "lr": 1e-5, **SMALL, **more}
+    train(root, out, group=group, callbacks=[Counts()], **options)
+    ImageStore._read = read
     return {
-        **{"written": written, "seen": seen, "steps": len(steps), "rank": team.rank},
-        **{"batches": team.batches, "shares": team.shares, "rows": team.rows},
+        **{"written": written, "seen": seen, "steps": len(steps), "rank": group.rank},
+        **{"batches": group.batches, "shares": group.shares, "rows": group.rows},
     }
 
 
@@ -81,7 +83,7 @@ def trained(root: Path, out: Path, more: dict) -> dict:
 def alone(drawn_people, tmp_path_factory) -> Path:
     "The run of one process."
     out = tmp_path_factory.mktemp("alone") / "run"
-    work = partial(trained, drawn_people, out, {"ema": 0.9})
+    work = partial(trained, drawn_people, out, {"ema_decay": 0.9})
     (found,) = together(work, 1, out.parent / "left")
     assert isinstance(found, dict), found
     return out
@@ -91,10 +93,10 @@ def alone(drawn_people, tmp_path_factory) -> Path:
 def test_training_is_that_of_one_process(size, drawn_people, alone, tmp_path):
     out = tmp_path / "run"
     found = together(
-        partial(trained, drawn_people, out, {"ema": 0.9, "on demand": True}), size, tmp_path / "left"
+        partial(trained, drawn_people, out, {"ema_decay": 0.9, "on demand": True}), size, tmp_path / "left"
     )
     assert all(isinstance(x, dict) for x in found), found
-    config = Config(p=4, k=4)
+    config = TrainConfig(p=4, k=4)
     people, _ = split_identities(load_dataset(drawn_people).train, config.valid, config.split_seed)
     sampler = PKBatchSampler(people.pid.to_numpy(), 4, 4, 3)
     expected = []
@@ -131,8 +133,8 @@ def test_training_is_that_of_one_process(size, drawn_people, alone, tmp_path):
 
 def strangers(root: Path, out: Path) -> None:
     "One process reads other people than the others."
-    team = frozen()
-    train(root, out, team=team, device="cpu", p=4, epochs=1, split_seed=team.rank, **SMALL)
+    group = frozen()
+    train(root, out, group=group, device="cpu", p=4, epochs=1, split_seed=group.rank, **SMALL)
 
 
 def test_other_data_in_one_process_end_the_run(drawn_people, tmp_path):
@@ -147,12 +149,13 @@ def test_other_data_in_one_process_end_the_run(drawn_people, tmp_path):
 
 def judged(root: Path, run: Path) -> tuple[dict[str, float], np.ndarray, RetrievalScores]:
     "Scores, embeddings, and retrieval among enough points for several blocks."
-    team, people = launched("cpu"), load_dataset(root).train
-    model, images = load_model(run), ImageStore(people.path, (64, 32))
+    group, people = launched("cpu"), load_dataset(root).train
+    model, store = load_model(run), ImageStore(people.path, (64, 32))
+    scores = score(model, people, None, group)
     rng = np.random.default_rng(0)
     points, pids = rng.normal(size=(33_000, 4)).astype(np.float32), rng.integers(1, 900, 33_000)
-    found = evaluate_embeddings(points[:700], points, pids[:700], pids, leave_out=np.arange(700), team=team)
-    return score(model, images, people, team), model.predict(images, 64, team)[1], found
+    found = evaluate_embeddings(points[:700], points, pids[:700], pids, leave_out=np.arange(700), group=group)
+    return scores, model.predict(store, 64, group).embeddings, found
 
 
 @pytest.mark.parametrize("size", [3])
@@ -172,12 +175,12 @@ def test_scores_are_the_very_same(size, drawn_people, alone, tmp_path):
 
 def lonely() -> str:
     "The second process neither dies nor answers."
-    team = Processes("cpu", seconds=3)
-    if team.rank == 1:
+    group = Processes("cpu", seconds=3)
+    if group.rank == 1:
         time.sleep(15)
     began = time.monotonic()
     try:
-        team.collect([])
+        group.all_gather_objects([])
     except Exception:
         return f"gave up after {time.monotonic() - began:.0f} s"
     return "nobody noticed"
@@ -196,20 +199,11 @@ def test_without_a_launcher_there_is_one_process(monkeypatch):
     assert launched() is ALONE
 
 
-def test_missing_accelerate_is_one_line(monkeypatch):
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    monkeypatch.setattr("reid_course.engine.processes.find_spec", lambda name: None)
-    with pytest.raises(
-        ReidError, match=r"accelerate is not installed.*pip install \"reid_course\[parallel\]\""
-    ):
-        launched()
-
-
 def test_more_processes_than_identities_are_refused(drawn_people, tmp_path):
     crowd = ProcessGroup()
     crowd.size = 5
     with pytest.raises(ReidError, match="5 processes for p = 4; expected at most one an identity"):
-        train(drawn_people, tmp_path / "run", p=4, team=crowd, **SMALL)
+        train(drawn_people, tmp_path / "run", p=4, group=crowd, **SMALL)
     assert not (tmp_path / "run").exists()
 
 
@@ -220,16 +214,18 @@ def test_other_commands_run_in_one_process(monkeypatch, capsys, tmp_path):
 
 
 def test_only_the_first_process_speaks(drawn_people, monkeypatch, capsys, tmp_path):
-    people = split_identities(load_dataset(drawn_people).train)[1].pid.unique().tolist()
-    save_model(build_model(size=(64, 32)), tmp_path / "best.safetensors")
-    write_json(tmp_path / "config.json", {"valid": 0.3, "split_seed": 0, "valid_identities": people})
+    held, run = split_identities(load_dataset(drawn_people).train)[1], RunFolder(tmp_path)
+    save_model(build_model(size=(64, 32)), run.best)
+    people = {file_digest(path): str(pid) for path, pid in zip(held.path, held.pid, strict=True)}
+    config = {"model": "resnet", "epochs": 1, "tasks": "both", "valid_identities": len(people)}
+    run.write_config(config, {"train": [], "valid": sorted({*people.values()}), "images": people})
     second = ProcessGroup()
     second.rank = 1
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("TORCH_CPP_LOG_LEVEL", "ERROR")  # what the command would set stays set otherwise
     monkeypatch.setattr("reid_course.engine.processes.launched", lambda device: second)
-    for name in ("train", "score", "score_gallery"):
-        monkeypatch.setattr(f"reid_course.training.{name}", lambda *_, **__: {})
+    for name in ("training.train", "scoring.score"):
+        monkeypatch.setattr(f"reid_course.{name}", lambda *_, **__: {})
     for command in (["train", "--out", tmp_path / "new"], ["evaluate", tmp_path]):
         assert main([str(x) for x in (*command, "--data", drawn_people)]) == 0
     assert capsys.readouterr().out == ""
@@ -312,7 +308,9 @@ def test_rank_that_dies_ends_the_job_and_the_run_goes_on(drawn_people, tmp_path)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):  # one process goes on where two have stopped
-        train(load_dataset(drawn_people), out, resume=True, device="cpu", after_epoch=enough, **settings)
+        train(
+            load_dataset(drawn_people), out, resume=True, device="cpu", callbacks=[Report(enough)], **settings
+        )
     again = pd.read_csv(out / "log.csv")
     assert len(again) in (len(done) + 1, len(done) + 2)  # a checkpoint may be one epoch ahead of its log
     pd.testing.assert_frame_equal(again[: len(done)], done)

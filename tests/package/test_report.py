@@ -1,6 +1,7 @@
 """The report page where it is read: opened from disk in a real browser and held against the gallery."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from browser import MISSING, WIDTHS, chromium, find_chromium, opened, with_fonts
 from matplotlib import pyplot
 from PIL import Image
 
+from reid_course.cli.main import main
+from reid_course.course.experiments import compare
 from reid_course.data import ATTRIBUTES, load_dataset, person_names
 from reid_course.engine.files import file_digest
 from reid_course.engine.records import record
@@ -223,6 +226,55 @@ def test_page_of_runs_whose_weights_are_elsewhere_has_no_gallery(tmp_path, once)
     page = report_comparison(tmp_path, once, {"one": run}, [untrained(run, once)], {}, {})
     assert "Table 2: retrieval, %" in page.read_text(encoding="utf-8")
     assert 'id="explorer"' not in page.read_text(encoding="utf-8")
+
+
+def test_curves_and_gallery_are_of_the_same_run_and_the_page_says_which(tmp_path):
+    data = make_minimarket(tmp_path / "data", n_identities=8, size=(64, 32))
+    runs = compare(data, tmp_path, {"sa": {"model": "sa"}}, seeds=(0, 1), **QUICK)
+    runs |= compare(data, tmp_path, {"resnet": {}, "kendall": {"form": "kendall"}}, seeds=(1,), **QUICK)
+    records = {name: record(run, "drawn", name.split("-")[0]) for name, run in runs.items()}
+    runs["resnet"].best.unlink()  # on record, but its weights are elsewhere: an ablation is no stand-in
+    shown = [records[name] for name in ("sa-s0", "sa-s1", "resnet")]
+
+    def told() -> tuple[str, dict]:
+        text = report_comparison(tmp_path, data, runs, shown, {}, {}).read_text(encoding="utf-8")
+        found = re.search('<script type="application/json" id="page">(.*?)</script>', text, re.S)
+        return text, json.loads(found[1])
+
+    text, page = told()
+    assert "<dd>SA seed 0, ResNet seed 1</dd>" in text
+    assert [seen["name"] for seen in page["explorer"]["models"]] == ["SA"]
+    curves = {line["name"]: line["y"] for line in page["charts"]["Epoch by epoch"]["mAP, %"]["data"]}
+    assert curves == {
+        "SA": [100 * records["sa-s0"]["log"][0]["mAP"]],
+        "ResNet": [100 * records["resnet"]["log"][0]["mAP"]],
+    }
+    first = page["explorer"]["models"][0]["distances"]
+    runs["sa-s0"].best.unlink()
+    text, page = told()
+    assert "<dd>seed 1</dd>" in text and page["explorer"]["models"][0]["distances"] != first
+    curves = {line["name"]: line["y"] for line in page["charts"]["Epoch by epoch"]["mAP, %"]["data"]}
+    assert curves["SA"] == [100 * records["sa-s1"]["log"][0]["mAP"]]
+
+
+def test_network_that_knows_junk_has_a_page_and_is_searched(tmp_path, capsys):
+    data, run = make_minimarket(tmp_path / "data", n_identities=10, size=(64, 32)), Run(tmp_path / "run")
+    fast = "--model sa --junk 0.25 --epochs 1 --p 4 --k 2 --size 64 32 --weights none --strides imagenet"
+    assert main(["train", "--data", str(data), "--out", str(run), *fast.split()]) == 0, (
+        capsys.readouterr().err
+    )
+    assert [a.name for a in run.model().schema] == [*NAMES, "junk"]
+    text = run.page.read_text(encoding="utf-8")
+    page = json.loads(re.search('<script type="application/json" id="page">(.*?)</script>', text, re.S)[1])
+    assert [question["name"] for question in page["explorer"]["questions"]] == NAMES
+    assert set(page["explorer"]["models"][0]["confusion"]) == set(NAMES)
+    attention = page["charts"]["Attention"]["Head 1"]["data"][0]
+    assert (attention["y"], attention["x"]) == ([*NAMES, "junk"], [*NAMES, "junk", "v"])
+    attributes = page["charts"]["Accuracy per attribute"]["Held-out people"]["data"]
+    assert [trace["y"] for trace in attributes] == [[*NAMES, "average"]] * 2
+    assert main(["search", str(run), "--data", str(data), "--where", "up=short"]) == 0, (
+        capsys.readouterr().err
+    )
 
 
 def test_short_list_beside_a_long_one_leaves_places_empty(once):

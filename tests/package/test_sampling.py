@@ -66,7 +66,9 @@ def test_sampler_refuses_what_holds_no_triplet():
     assert len(PKBatchSampler(pids, 3, 2)) == 1
     said = refusal(lambda: PKBatchSampler(pids, 4, 2))
     assert said == "3 identities for batches of p = 4; expected at least 4: lower p, or add people"
-    assert refusal(lambda: PKBatchSampler([pids], 2, 2)) == "pids have shape (1, 6); expected (n,)"
+    assert (
+        refusal(lambda: PKBatchSampler([pids], 2, 2)) == "pids have shape (1, 6); expected (n,): one an image"
+    )
     assert refusal(lambda: PKBatchSampler(pids, 2, 2).set_epoch(-1)) == "epoch is -1; expected 0 or more"
     PKBatchSampler(pids, 2, 2).set_epoch(0)
 

@@ -59,7 +59,9 @@ def cells(number: int, name: str, classes: int) -> dict[str, int]:
 
 @pytest.mark.parametrize("top, quantile", [(3, None), (200, None), (200, 0.5)])
 def test_files_are_what_the_rules_say(exam, tmp_path, top, quantile):
-    gallery, queries = (Network().predict(ImageStore(x.path, Network.size)) for x in (exam.gallery, exam.query))
+    gallery, queries = (
+        Network().predict(ImageStore(x.path, Network.size)) for x in (exam.gallery, exam.query)
+    )
     logits, scores = gallery.logits, junk_score(gallery.logits)
     how = {} if quantile is None else {"threshold": np.quantile(scores, quantile, method="lower")}
     assert write_submission(Network(), exam, tmp_path / "out", top, **how) == tmp_path / "out"
@@ -102,7 +104,10 @@ def test_refusals(exam, tmp_path):
         assert str(error.value) == f"{exam.root} has no query or no test images; expected both"
     with pytest.raises(ReidError) as error:
         write_submission(Network(()), exam, tmp_path)
-    assert str(error.value) == "this network does not predict age; a submission needs the report's twelve attributes"
+    assert (
+        str(error.value)
+        == "this network does not predict age; a submission needs the report's twelve attributes"
+    )
     one = Dataset(exam.root, exam.layout, exam.train, exam.query[:1], exam.gallery[:1])
     write_submission(Network(), one, tmp_path)
     assert [len((tmp_path / name).read_text().splitlines()) for name in (TABLE, LISTS)] == [2, 1]

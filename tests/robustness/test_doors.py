@@ -43,30 +43,30 @@ DOORS: dict[str, list[Wrong]] = {
     "split_identities": [
         (lambda: split_identities(FRAME, 1.0), "valid is 1.0; expected a share"),
         (lambda: split_identities(FRAME, 0.5), "2 identities, 1 of them held out; expected at least 2"),
-        (lambda: split_identities(FRAME.drop(columns="pid")), "no column ['pid']; expected"),
+        (lambda: split_identities(FRAME.drop(columns="pid")), "no column 'pid'; expected"),
         (lambda: split_identities(FRAME, seed=-1), "seed is -1; expected 0 or more"),
         (lambda: split_identities(FRAME, seed=2**63), f"seed is {2**63}; expected 0 or more"),
     ],
     "most_frequent_class_accuracy": [
         (
             lambda: most_frequent_class_accuracy(FRAME.drop(columns="hat"), FRAME),
-            "no column ['hat']; expected",
+            "no column 'hat'; expected",
         ),
         (
             lambda: most_frequent_class_accuracy(FRAME, FRAME.drop(columns="age")),
-            "no column ['age']; expected",
+            "no column 'age'; expected",
         ),
         (
             lambda: most_frequent_class_accuracy(FRAME.assign(hat=-2), FRAME),
-            "hat of row [0] is [-2]; expected a class number from 0 to 1, or -1",
+            "hat of row 0 is -2; expected a class number from 0 to 1, or -1",
         ),
         (
             lambda: most_frequent_class_accuracy(FRAME.assign(hat="no"), FRAME),
-            "the training's table: hat of row [0] is ['no']; expected a class number from 0 to 1",
+            "the training's table: hat of row 0 is 'no'; expected a class number from 0 to 1",
         ),
         (
             lambda: most_frequent_class_accuracy(FRAME, FRAME.assign(age=[0, 99])),
-            "age of row [1] is [99]; expected a class number from 0 to 3",
+            "age of row 1 is 99; expected a class number from 0 to 3",
         ),
     ],
     "resnet_backbone": [
@@ -76,7 +76,7 @@ DOORS: dict[str, list[Wrong]] = {
         (lambda: resnet_backbone(weights=NOWHERE), "no-such-place"),
         (
             lambda: resnet_backbone()(torch.zeros(2, 64, 32, 3)),
-            "images has shape (2, 64, 32, 3); expected (n, 3,",
+            "images have shape (2, 64, 32, 3); expected (n, 3,",
         ),
         (
             lambda: resnet_backbone()(torch.zeros(2, 3, 64, 32, dtype=torch.uint8)),
@@ -96,13 +96,13 @@ DOORS: dict[str, list[Wrong]] = {
         ),
         (lambda: ConvHeads(kernel=2), "kernel is 2; expected an odd number"),
         (lambda: ConvHeads(kernel=-1), "kernel is -1; expected 1 or more"),
-        (lambda: ConvHeads(0), "channels is 0; expected 1 or more"),
+        (lambda: ConvHeads(0), "channels is 0, out is 384, kernel is 3; expected 1 or more of each"),
         (lambda: ConvHeads(hidden=0), "hidden is 0; expected 1 or more"),
     ],
     "EmbeddingHead": [
         (lambda: EmbeddingHead(256)(MAPS), "v has shape (2, 512); expected (n, 256)"),
         (lambda: EmbeddingHead(dim=0), "dim is 0; expected 1 or more"),
-        (lambda: EmbeddingHead(-1), "width is -1; expected 1 or more"),
+        (lambda: EmbeddingHead(-1), "width is -1, dim is 256; expected 1 or more of each"),
         (lambda: EmbeddingHead(identities=-1), "identities is -1; expected 0 or more"),
         (lambda: EmbeddingHead().classify_identity(torch.zeros(2, 256)), "this head knows no identities"),
     ],
@@ -110,21 +110,24 @@ DOORS: dict[str, list[Wrong]] = {
         (lambda: SelfAttentionHeads(v_width=256)(MAPS), "v has shape (2, 512); expected (n, 256)"),
         (lambda: SelfAttentionHeads(128)(MAPS), "layer3 has shape (2, 256, 8, 4); expected (n, 128, h, w)"),
         (lambda: SelfAttentionHeads(width=9), "width 9 with 2 heads; expected a multiple"),
-        (lambda: SelfAttentionHeads(0), "channels is 0; expected 1 or more"),
+        (lambda: SelfAttentionHeads(0), "channels is 0, out is 192, kernel is 3; expected 1 or more of each"),
         (lambda: SelfAttentionHeads(heads=0), "heads is 0; expected 1 or more"),
-        (lambda: SelfAttentionHeads(v_width=0, grid=0), "v_width is 0; expected 1 or more"),
+        (
+            lambda: SelfAttentionHeads(v_width=0, grid=0),
+            "v_width is 0, hidden is 16, grid is 0; expected 1 or more of each",
+        ),
     ],
     "PKBatchSampler": [
         (lambda: PKBatchSampler(PIDS, 1, 4), "p is 1 and k is 4; expected at least 2 of each"),
         (lambda: PKBatchSampler(PIDS, 3, 2), "2 identities for batches of p = 3; expected at least 3"),
-        (lambda: PKBatchSampler(PIDS[:, None], 2, 2), "pids has shape (4, 1); expected (n,)"),
+        (lambda: PKBatchSampler(PIDS[:, None], 2, 2), "pids have shape (4, 1); expected (n,)"),
         (lambda: PKBatchSampler(PIDS, 2, 2).set_epoch(-1), "epoch is -1; expected 0 or more"),
         (lambda: PKBatchSampler(PIDS, 2, 2, seed=-1), "seed is -1; expected 0 or more"),
         (lambda: PKBatchSampler(PIDS, 2, 2, seed=2**63), f"seed is {2**63}; expected 0 or more"),
-        (lambda: PKBatchSampler([1, np.nan, np.nan], 2, 2), "pids: that of image [1] is missing"),
+        (lambda: PKBatchSampler([1, np.nan, np.nan], 2, 2), "pids: that of image 1 is missing"),
     ],
     "triplet_loss": [
-        (lambda: triplet_loss(POINTS, PEOPLE[:3]), "pids has shape (3,); expected (4,)"),
+        (lambda: triplet_loss(POINTS, PEOPLE[:3]), "pids have shape (3,); expected (4,)"),
         (lambda: triplet_loss(POINTS[0], PEOPLE), "embeddings have shape (3,); expected (n, d)"),
         (lambda: triplet_loss(POINTS, PEOPLE, -0.1), "margin is -0.1; expected 0 or more"),
         (lambda: triplet_loss(POINTS, PEOPLE, np.inf), "margin is inf; expected 0 or more"),
@@ -136,7 +139,7 @@ DOORS: dict[str, list[Wrong]] = {
         (lambda: UncertaintyWeighting("gal"), "form 'gal' is unknown; expected"),
         (
             lambda: UncertaintyWeighting()(torch.ones(2), torch.ones(())),
-            "loss_ar has shape (2,); expected ()",
+            "loss_ar has shape (2,); expected a single number",
         ),
     ],
     "attribute_accuracy": [

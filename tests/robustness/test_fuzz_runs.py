@@ -14,12 +14,11 @@ from hypothesis import strategies as st
 from safetensors.torch import save
 from torch import nn
 
-from reid_course import learning
 from reid_course.data import Dataset, load_dataset
-from reid_course.heads import DenseHeads, EmbeddingHead
+from reid_course.engine.callbacks import Report
+from reid_course.engine.checkpoint import read_tensors
 from reid_course.minimarket import make_minimarket
-from reid_course.model import ReidModel, read_weights
-from reid_course.training import train
+from reid_course.training import Run, train
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -41,6 +40,8 @@ def course(place: Path) -> Dataset:
 class Tiny(nn.Module):
     "A backbone of 84 numbers: a checkpoint of twenty thousand bytes has all the parts of a large one."
 
+    width, channels = 3, {"layer3": 3}
+
     def __init__(self):
         super().__init__()
         self.conv1 = nn.Conv2d(3, 3, 3, stride=8)
@@ -51,24 +52,18 @@ class Tiny(nn.Module):
     def set_strides(self, _: str) -> None: ...
 
 
-def resume(course: Dataset, out: Path, **more: Any) -> Path:
+def resume(course: Dataset, out: Path, **more: Any) -> Run:
     "Two short epochs, or what is left of them."
-    sizes: dict = {"p": 2, "k": 2, "size": (16, 8), "valid": 0.5, "ema": 0.5}
-    return train(course, out, epochs=2, weights=None, device="cpu", **sizes, **more)
+    sizes: dict = {"p": 2, "k": 2, "size": (16, 8), "dim": 4, "valid": 0.5, "ema_decay": 0.5}
+    return train(course, out, epochs=2, weights=None, device="cpu", backbone=Tiny, **sizes, **more)
 
 
 @pytest.fixture(scope="module")
-def begun(place: Path, course: Dataset) -> Iterator[Path]:
+def begun(place: Path, course: Dataset) -> Path:
     "A run stopped after the first of two epochs, by a network that is soon written and read."
-
-    def tiny(**_: object) -> ReidModel:
-        return ReidModel(Tiny(), DenseHeads(3), EmbeddingHead(3, 4), {"size": [16, 8]})
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(learning, "build_model", tiny)
-        with pytest.raises(Hang):
-            resume(course, place / "run", after_epoch=stop)
-        yield place / "run"
+    with pytest.raises(Hang):
+        resume(course, place / "run", callbacks=[Report(stop)])
+    return place / "run"
 
 
 def resume_with(begun: Path, course: Dataset, name: str, content: bytes) -> object:
@@ -81,23 +76,23 @@ def resume_with(begun: Path, course: Dataset, name: str, content: bytes) -> obje
 
 
 @fuzz
-@given(data=st.data())
-def test_configurations_of_a_run(begun: Path, course: Dataset, data: st.DataObject):
-    sound = (begun / "config.json").read_bytes()
+@given(data=st.data(), name=st.sampled_from(["config.json", "people.json"]))
+def test_configurations_of_a_run(begun: Path, course: Dataset, data: st.DataObject, name: str):
+    sound = (begun / name).read_bytes()
     config = json.loads(sound)
     invented = st.dictionaries(st.sampled_from([*config, "x"]), JSON, max_size=3).map(
         lambda new: config | new
     )
     written = (invented | JSON).map(lambda content: json.dumps(content).encode())
     content = data.draw(st.one_of(mangled(sound), written, st.binary(max_size=60)))
-    resume_with(begun, course, "config.json", content)
+    resume_with(begun, course, name, content)
 
 
 @fuzz
 @given(data=st.data(), damaged=st.booleans())
 def test_checkpoints_of_a_run(begun: Path, course: Dataset, data: st.DataObject, damaged: bool):
     file = begun / "last.safetensors"
-    content, (tensors, header) = file.read_bytes(), read_weights(file)
+    content, (tensors, header) = file.read_bytes(), read_tensors(file)
     if damaged:
         content = data.draw(mangled(content))
     else:  # a sound file, with another log
@@ -122,7 +117,7 @@ ODD = st.builds(
 @given(data=st.data(), lost=st.booleans())
 def test_parts_of_a_checkpoint(begun: Path, course: Dataset, data: st.DataObject, lost: bool):
     file = begun / "last.safetensors"
-    tensors, header = read_weights(file)
+    tensors, header = read_tensors(file)
     if lost:
         parts = sorted({*tensors, *(name[: name.rindex("/") + 1] for name in tensors if "/" in name)})
         gone = data.draw(st.sampled_from(parts))

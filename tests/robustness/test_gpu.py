@@ -5,16 +5,15 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
 from reid_course.data import load_dataset
-from reid_course.images import ImageStore, erase, flip_and_shift, make_junk
-from reid_course.learning import Config, State, run_epoch
+from reid_course.engine.callbacks import Report
+from reid_course.images import ImageStore, flip_and_shift, make_junk, random_erasing
 from reid_course.minimarket import make_minimarket
 from reid_course.model import load_model
-from reid_course.training import train
+from reid_course.training import Run, train
 from reid_course.triplet import triplet_loss
 
 if not torch.cuda.is_available():
@@ -31,7 +30,7 @@ def data(tmp_path_factory: pytest.TempPathFactory):
 SHORT: dict = {"epochs": 2, "p": 8, "k": 4, "size": (64, 32), "weights": None, "lr": 1e-3}
 
 
-@pytest.mark.parametrize("vary", (flip_and_shift, erase, make_junk))
+@pytest.mark.parametrize("vary", (flip_and_shift, random_erasing, make_junk))
 def test_the_same_draws(vary):
     images = torch.randint(0, 256, (8, 64, 32, 3), dtype=torch.uint8)
     there, here = (vary(images.to(d), torch.Generator().manual_seed(3)).cpu() for d in (GPU, CPU))
@@ -63,37 +62,36 @@ def test_the_same_triplet_loss(margin, mining):
         {"model": "sa", "junk": 0.25, "mining": "hard"},
         {
             "neck": True,
-            "identity": 1.0,
+            "identity_weight": 1.0,
             "margin": "soft",
             "pooling": "gem",
-            "ema": 0.9,
-            "flip": True,
-            "erase": 0.5,
+            "ema_decay": 0.9,
+            "flip_tta": True,
+            "erasing_prob": 0.5,
         },
-        {"balance": 0.3, "tasks": "attributes"},
+        {"class_weight_power": 0.3, "tasks": "attributes"},
     ),
 )
-def test_the_same_losses(data, options):
+def test_the_same_losses(data, options, tmp_path: Path):
     "Of a network that stays as it is: when it learns, rounding grows from step to step."
-    frame = data.train
-    images, logs = ImageStore(frame.path, (64, 32)), []
-    for device in (CPU, GPU):
-        state = State.new(
-            Config(**SHORT | {"precision": "fp32", "lr": 0.0} | options), torch.device(device), frame
-        )
-        logs.append(run_epoch(state, images, frame, 0))
-    for name in logs[0]:
+    alike = SHORT | {"epochs": 1, "precision": "fp32", "schedule": standing} | options
+    logs = [train(data, tmp_path / device, device=device, **alike).log.iloc[0] for device in (CPU, GPU)]
+    for name in logs[0].filter(like="train_").index:
         assert logs[0][name] == pytest.approx(logs[1][name], rel=0.02, abs=0.02), name
 
 
-def test_bf16_learns_as_fp32(data):
-    frame = data.train
-    images, logs = ImageStore(frame.path, (64, 32)), []
-    for precision in ("fp32", "bf16"):
-        state = State.new(Config(**SHORT | {"precision": precision}), torch.device(GPU), frame)
-        logs.append(run_epoch(state, images, frame, 0))
-    for name in logs[0]:
-        assert logs[0][name] == pytest.approx(logs[1][name], rel=0.1, abs=0.1), name
+def standing(_: float) -> float:
+    "A learning rate at which nothing is learned."
+    return 0.0
+
+
+def test_bf16_learns_as_fp32(data, tmp_path: Path):
+    logs = [
+        train(data, tmp_path / precision, device=GPU, **SHORT | {"precision": precision}).log
+        for precision in ("fp32", "bf16")
+    ]
+    for name in logs[0].filter(like="train_"):
+        assert logs[0][name][0] == pytest.approx(logs[1][name][0], rel=0.1, abs=0.1), name
 
 
 def test_a_run_goes_on_and_answers_alike_on_both(data, tmp_path: Path):
@@ -105,17 +103,18 @@ def test_a_run_goes_on_and_answers_alike_on_both(data, tmp_path: Path):
         raise Enough
 
     with pytest.raises(Enough):
-        train(data, tmp_path / "parts", device=GPU, after_epoch=stop, **SHORT)
+        train(data, tmp_path / "parts", device=GPU, callbacks=[Report(stop)], **SHORT)
     parts = train(data, tmp_path / "parts", device=GPU, resume=True, **SHORT)
-    logs = [pd.read_csv(run / "log.csv") for run in (whole, parts)]
+    logs = [run.log for run in (whole, parts)]
     assert logs[0].train_total.to_numpy() == pytest.approx(logs[1].train_total.to_numpy(), rel=0.05)
 
     model, images = load_model(whole), ImageStore(data.train.path[:64], (64, 32))
     model.precision = "fp32"
     here, there = model.predict(images), model.to(GPU).predict(images)
-    for name, probabilities in here[0].items():
-        np.testing.assert_allclose(there[0][name], probabilities, atol=0.01)
-    np.testing.assert_allclose(there[1], here[1], atol=0.01 * np.abs(here[1]).max())
+    for name, probabilities in here.probabilities.items():
+        np.testing.assert_allclose(there.probabilities[name], probabilities, atol=0.01)
+    scale = np.abs(here.embeddings).max()
+    np.testing.assert_allclose(there.embeddings, here.embeddings, atol=0.01 * scale)
 
 
 def test_files_and_memory_give_the_same_batches(data):
@@ -131,22 +130,21 @@ import sys, torch
 from reid_course.data import load_dataset
 from reid_course.engine.processes import Processes
 from reid_course.training import train
-team = Processes("cuda")
-assert team.device.type == "cuda", team.device
-train(load_dataset(sys.argv[1]), sys.argv[2], team=team, **{short})
+group = Processes("cuda")
+assert group.device.type == "cuda", group.device
+train(load_dataset(sys.argv[1]), sys.argv[2], group=group, **{short})
 """
 
 
-def test_a_team_of_one_on_a_gpu(data, tmp_path: Path):
+def test_a_group_of_one_on_a_gpu(data, tmp_path: Path):
     "With NCCL, a distributed module and synchronised batch norms; several cards cannot be had here."
-    pytest.importorskip("accelerate")
     script = tmp_path / "launched.py"
     script.write_text(LAUNCHED.replace("{short}", repr(SHORT)))
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "1"]
     done = subprocess.run(
-        [*launch, script, data.root, tmp_path / "team"], capture_output=True, text=True, timeout=300
+        [*launch, script, data.root, tmp_path / "group"], capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr[-3000:]
     alone = train(data, tmp_path / "alone", device=GPU, **SHORT)
-    logs = [pd.read_csv(run / "log.csv") for run in (alone, tmp_path / "team")]
+    logs = [Run(run).log for run in (alone, tmp_path / "group")]
     assert logs[0].train_total.to_numpy() == pytest.approx(logs[1].train_total.to_numpy(), rel=0.05)

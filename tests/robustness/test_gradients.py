@@ -1,6 +1,8 @@
 """The gradients of several processes are those of one."""
 
+import math
 import os
+from collections.abc import Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -11,51 +13,79 @@ import torch
 from several import SMALL, FrozenProcesses, frozen, together
 from torch import Tensor, nn
 
-from reid_course.data import ATTRIBUTES, NAMES, load_dataset
+from reid_course.data import ATTRIBUTES, JUNK, load_dataset
+from reid_course.engine.config import TrainConfig
+from reid_course.engine.group import ProcessGroup
 from reid_course.engine.processes import share_norms
-from reid_course.learning import Config, State
+from reid_course.engine.trainer import Trainer
+from reid_course.images import to_input
 from reid_course.model import build_model
+from reid_course.sampling import deal_rows
+from reid_course.training import new_model
+from reid_course.uncertainty import MultiTaskObjective
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes are forked, and killed, as on POSIX")
 NUMBERS = [2, pytest.param(4, marks=pytest.mark.deep)]
+HAT = [a.name for a in ATTRIBUTES].index("hat")
 
 
 VARIANTS = {
     "report": {},
     "hard, junk, names": {
-        **{"model": "convhead", "junk": 0.3, "identity": 1.0, "neck": True, "balance": 0.5},
-        **{"mining": "hard", "form": "kendall"},
+        "model": "convhead",
+        "junk": 0.3,
+        "identity_weight": 1.0,
+        "neck": True,
+        "class_weight_power": 0.5,
+        "mining": "hard",
+        "form": "kendall",
     },
     "attention, soft": {"model": "sa", "margin": "soft"},
     "re-ID alone": {"tasks": "reid", "mining": "semihard"},
 }
+PEOPLE = 16  # images of people in a batch; with junk, the batch is no whole multiple of the processes
 
 
-def batch(config: Config, people: pd.DataFrame) -> tuple[Tensor, ...]:
-    "ImageStore of noise with labels; some are unknown, and nobody's hat is known at all."
+def batch(config: TrainConfig, people: pd.DataFrame) -> tuple[Tensor, dict[str, Tensor]]:
+    "Images of noise with labels; some are unknown, and nobody's hat is known at all."
     chance = torch.Generator().manual_seed(1)
-    m = config.p * config.k
-    n = m + round(config.junk * m) + (config.junk > 0)  # no whole multiple of the processes
+    n = PEOPLE + math.ceil(config.junk * PEOPLE)
     images = torch.randint(0, 256, (n, 64, 32, 3), dtype=torch.uint8, generator=chance)
     targets = torch.stack([torch.randint(len(a.classes), (n,), generator=chance) for a in ATTRIBUTES], 1)
-    targets[: m // 2 - 1, 0] = targets[:, NAMES.index("hat")] = -1
-    pids = torch.tensor(people.pid.unique()[: config.p]).repeat_interleave(config.k)
+    targets[: PEOPLE // 2 - 1, 0] = targets[:, HAT] = -1
     if config.junk > 0:
-        targets[m:] = -1
-        targets = torch.cat([targets, (torch.arange(n) >= m).long()[:, None]], 1)
-    return images, targets, pids, torch.arange(config.p).repeat_interleave(config.k)
+        targets[PEOPLE:] = -1
+        targets = torch.cat([targets, (torch.arange(n) >= PEOPLE).long()[:, None]], 1)
+    pids = torch.tensor(people.pid.unique()[: config.p]).repeat_interleave(config.k)
+    labels = torch.arange(config.p).repeat_interleave(config.k)
+    return to_input(images), {"attributes": targets, "pids": pids, "labels": labels}
+
+
+def made(config: TrainConfig, people: pd.DataFrame, group: ProcessGroup) -> Trainer:
+    "What would train with these options."
+    model = new_model(config, (*ATTRIBUTES, JUNK) if config.junk > 0 else ATTRIBUTES, people.pid.nunique())
+    objective = MultiTaskObjective(model, config, people)
+    shares = deal_rows(PEOPLE, PEOPLE + math.ceil(config.junk * PEOPLE), config.k, group.size)
+    adam = torch.optim.Adam(model.parameters())
+    return Trainer(model.train(), objective, adam, float, precision="fp32", group=group, shares=shares)
+
+
+def looked(trainer: Trainer, config: TrainConfig, people: pd.DataFrame) -> dict[str, Tensor]:
+    "The losses of the batch; their gradients are then where the parameters are."
+    losses = trainer._losses(*batch(config, people))
+    losses["total"].backward()
+    return losses
 
 
 def gradients(root: Path) -> dict[str, tuple[Tensor, dict[str, Tensor | None]]]:
     "Losses and gradients of each variant on one batch."
     people, found = load_dataset(root).train, {}
     for name, options in VARIANTS.items():
-        config = Config(p=4, k=4, **SMALL | options)
-        state = State.new(config, torch.device("cpu"), people, frozen())
-        losses = state.look(*batch(config, people))
-        losses[-1].backward()
-        parameters = chain(state.model.named_parameters(), state.weighting.named_parameters())
-        found[name] = torch.stack(losses).detach(), {n: p.grad for n, p in parameters}
+        config = TrainConfig(p=4, k=4, **SMALL | options)
+        trainer = made(config, people, frozen())
+        losses = looked(trainer, config, people)
+        parameters = chain(trainer.model.named_parameters(), trainer.objective.named_parameters())
+        found[name] = torch.stack([*losses.values()]).detach(), {n: p.grad for n, p in parameters}
     return found
 
 
@@ -83,18 +113,18 @@ def test_gradients_are_those_of_one_process(size, drawn_people, tmp_path):
 class Numbers(FrozenProcesses):
     "What the others send is numbers only: the classic mistake."
 
-    def gather(self, outputs: list[Tensor], shares: list[Tensor]) -> list[Tensor]:
-        everybody = super().gather([x.detach() for x in outputs], shares)
+    def all_gather(self, outputs: dict[str, Tensor], shares: Sequence[Tensor]) -> dict[str, Tensor]:
+        everybody = super().all_gather({name: x.detach() for name, x in outputs.items()}, shares)
         mine = shares[self.rank]
-        return [x.index_copy(0, mine, own) for x, own in zip(everybody, outputs, strict=True)]
+        return {name: x.index_copy(0, mine, outputs[name].float()) for name, x in everybody.items()}
 
 
 def mistaken(root: Path) -> dict[str, Tensor | None]:
     "The gradients of the report's variant, gathered as numbers."
-    people, config = load_dataset(root).train, Config(p=4, k=4, **SMALL)
-    state = State.new(config, torch.device("cpu"), people, Numbers("cpu"))
-    state.look(*batch(config, people))[-1].backward()
-    return {name: p.grad for name, p in state.model.named_parameters()}
+    people, config = load_dataset(root).train, TrainConfig(p=4, k=4, **SMALL)
+    trainer = made(config, people, Numbers("cpu"))
+    looked(trainer, config, people)
+    return {name: p.grad for name, p in trainer.model.named_parameters()}
 
 
 def test_gathering_numbers_would_be_seen(drawn_people, tmp_path):
@@ -110,5 +140,5 @@ def test_norms_are_shared_but_for_the_neck():
     neck, parameters = model.embedding.neck, [*model.parameters()]
     share_norms(model)
     kinds = {type(m) for m in model.modules() if "BatchNorm" in type(m).__name__ and m is not neck}
-    assert kinds == {nn.SyncBatchNorm} and model.embedding.neck is neck and type(neck) is nn.BatchNorm1d
+    assert kinds == {nn.SyncBatchNorm} and model.embedding.neck is neck and isinstance(neck, nn.BatchNorm1d)
     assert all(a is b for a, b in zip(model.parameters(), parameters, strict=True))

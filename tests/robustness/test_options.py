@@ -145,13 +145,13 @@ def refused(
     if command == "evaluate" and nobody and case["layout"] != "official":
         return "held nobody out"
     if command in ("query", "words", "drop junk") and nobody and case["layout"] == "folder":
-        return "no image to look at"
+        return "has no gallery and"
     if command in ("drop junk", "submit, drop junk"):
         if nobody:
             return "held nobody out to set a limit"
         return "" if heads else "no attribute heads"
     if command == "submit" and not heads:
-        return "no attribute heads"
+        return "does not predict age"
     return ""
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from stopped import Nursery, assert_same, words
 
-from reid_course.model import read_weights
+from reid_course.engine.checkpoint import read_tensors
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="fork and links are of POSIX systems")
 FATES = {
@@ -27,7 +27,7 @@ def assert_refused(nursery: Nursery, code: int, said: str, out: Path) -> None:
     assert lines[0].startswith("reid-course: ") and said in lines[0]
     assert not [path for path in out.parent.rglob("*") if path.name.startswith(".")]
     for file in out.rglob("*.safetensors"):
-        read_weights(file)
+        read_tensors(file)
 
 
 @pytest.mark.parametrize("command", ("train", *DEEP))
