@@ -9,7 +9,9 @@ HERE = Path(__file__).parent
 config = ConfigParser(delimiters=["="])
 config.read(HERE / "settings.ini", encoding="utf-8")
 settings = config["DEFAULT"]
-extras = {name: settings[f"{name}_requirements"].split() for name in ("app", "gallery", "hog", "onnx", "timm")}
+extras = {
+    name: settings[f"{name}_requirements"].split() for name in ("app", "gallery", "hog", "onnx", "timm")
+}
 
 setup(
     name=settings["lib_name"],

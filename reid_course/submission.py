@@ -72,7 +72,7 @@ def write_submission(
         model.predict(ImageStore(table.path, model.size, cache=False)) for table in (data.query, data.gallery)
     )
     _write_answers(out / "classification_test.csv", gallery, data)
-    listed = junk_score(gallery.logits) <= threshold
+    listed = junk_score(gallery) <= threshold
     with atomic_write(out / "reid_test.txt") as part:
         part.write_text("".join(_lines(queries.embeddings, gallery.embeddings, listed, data, top)))
     return out

@@ -191,7 +191,11 @@ class _Parts:
         images, transform = ImageStore(self.trained.path, config.size), hooks.get("transform")
         self.batches = self.batching(images, self.trained, config, self.schema, device, transform, self.group)
         self.unseen = ImageStore(self.held.path, config.size) if len(self.held) else None
-        options: dict[str, Any] = {"evaluate": self.evaluate, "precision": config.precision, "group": self.group}
+        options: dict[str, Any] = {
+            "evaluate": self.evaluate,
+            "precision": config.precision,
+            "group": self.group,
+        }
         trainer = Trainer(model, objective, optimizer, schedule, shares=self.batches.shares, **options)
         if config.ema_decay > 0:
             trainer.callbacks.append(EMA(trainer, config.ema_decay))

@@ -210,7 +210,7 @@ def _gallery(run: "Run", model: "ReidModel", data: "Dataset", drop_junk: bool) -
         raise ReidError(f"{data.root} has no gallery and {run} held nobody out; expected images to search")
     predicted = model.predict(table.path.tolist())
     if drop_junk:
-        listed = junk_score(predicted.logits) <= _junk_limit(run, model, data)
+        listed = junk_score(predicted) <= _junk_limit(run, model, data)
         predicted, table = predicted[listed], table[listed]
     gallery = Gallery(model=model)
     gallery.add(predicted.embeddings, table, predicted.probabilities)
@@ -219,12 +219,12 @@ def _gallery(run: "Run", model: "ReidModel", data: "Dataset", drop_junk: bool) -
 
 def _junk_limit(run: "Run", model: "ReidModel", data: "Dataset") -> float:
     "The junk score that 99 % of a run's held-out people stay below."
-    from reid_course.distractors import junk_score, limit
+    from reid_course.distractors import junk_score, threshold
 
     held = run.held_out(data)
     if len(held) == 0:
         raise ReidError(f"{run} held nobody out to set a limit; expected a run with --valid above 0")
-    return limit(junk_score(model.predict(held.path.tolist()).logits))
+    return threshold(junk_score(model.predict(held.path.tolist())))
 
 
 def _save_list(query: str | None, found: "pd.DataFrame", file: str) -> Path:

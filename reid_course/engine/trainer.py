@@ -112,7 +112,9 @@ class Trainer:
         self.model, self.objective, self.optimizer, self.schedule = model, objective, optimizer, schedule
         self.evaluate, self.callbacks, self.precision = evaluate, list(callbacks), precision
         self.group, self.shares = group, shares
-        self.eval_model: Any = model  # the one that is evaluated and kept; a callback may put another in its place
+        self.eval_model: Any = (
+            model  # the one that is evaluated and kept; a callback may put another in its place
+        )
         self.epoch, self.stop = 0, False
         self.log: list[dict[str, float]] = []
         self._losses = group.wrap(self.losses, model, objective)

@@ -54,7 +54,9 @@ def test_pillow_adds_no_warning(tmp_path: Path):
         warnings.simplefilter("error")
         with pytest.raises(ReidError, match=r"large\.png: not a readable image \(100,000,000 pixels"):
             read_image(large)
-        assert read_image(seen_through).tolist() == [[[254, 254, 254], [253, 253, 253]]]  # nearly nothing on white
+        assert read_image(seen_through).tolist() == [
+            [[254, 254, 254], [253, 253, 253]]
+        ]  # nearly nothing on white
 
 
 @POSIX
