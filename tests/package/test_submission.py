@@ -59,15 +59,10 @@ def cells(number: int, name: str, classes: int) -> dict[str, int]:
 
 @pytest.mark.parametrize("top, quantile", [(3, None), (200, None), (200, 0.5)])
 def test_files_are_what_the_rules_say(exam, tmp_path, top, quantile):
-<<<<<<< HEAD
     gallery, queries = (
         Network().predict(ImageStore(x.path, Network.size)) for x in (exam.gallery, exam.query)
     )
-    logits, scores = gallery.logits, junk_score(gallery.logits)
-=======
-    gallery, queries = (Network().predict(ImageStore(x.path, Network.size)) for x in (exam.gallery, exam.query))
     logits, scores = gallery.logits, junk_score(gallery)
->>>>>>> parts
     how = {} if quantile is None else {"threshold": np.quantile(scores, quantile, method="lower")}
     assert write_submission(Network(), exam, tmp_path / "out", top, **how) == tmp_path / "out"
     table = pd.read_csv(tmp_path / "out" / TABLE)
