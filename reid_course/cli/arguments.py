@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import Field, fields
 from typing import Any
 
-from . import commands
+from . import commands, studies
 from ..engine.config import TrainConfig
 from ..recipes import RECIPES
 
@@ -180,12 +180,12 @@ _MINI = f"--data mini {_QUICK}"
 _DEMO = "runs/demo/resnet --data runs/demo/data"
 _Command = tuple[Callable[[argparse.Namespace], None], Callable[[argparse.ArgumentParser], None], str]
 _COMMANDS: dict[str, _Command] = {  # what it does, its arguments, an example of them
-    "demo": (commands.demo, _demo, "--out runs/demo"),
+    "demo": (studies.demo, _demo, "--out runs/demo"),
     "data make": (commands.data_make, _make, "mini --identities 100 --layout course"),
     "data check": (commands.data_check, _check, "mini"),
     "data unpack": (commands.data_unpack, _unpack, "Market-1501.zip market"),
     "train": (commands.train, _train, f"{_MINI} --out runs/mine"),
-    "reproduce": (commands.reproduce, _reproduce, f"{_MINI} --out runs/again"),
+    "reproduce": (studies.reproduce, _reproduce, f"{_MINI} --out runs/again"),
     "evaluate": (commands.evaluate, _evaluate, _DEMO),
     "predict": (commands.predict, _predict, "runs/demo/resnet photo.jpg"),
     "search": (commands.search, _search, f"{_DEMO} --where backpack=yes"),

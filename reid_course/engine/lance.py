@@ -98,9 +98,7 @@ class Disk:
         "Add pictures: all of them, in one step, or on an error none. When it returns they are on disk."
         clash = next((name for name in table if str(name).startswith(_RESERVED)), None)
         if clash is not None:
-            raise ReidError(
-                f"the table has a column {clash!r}; expected no name that begins with {', '.join(_RESERVED)}"
-            )
+            raise ReidError(f"the table has a column {clash!r}; expected no name with {', '.join(_RESERVED)}")
         with self._opened() as old:
             known = {name: (attributes or {}).get(name) for name in probabilities}
             known = self.schema.attributes or known
@@ -247,9 +245,7 @@ def _connect(folder: str | Path) -> Any:
     try:
         import lancedb
     except ImportError as error:
-        raise ReidError(
-            "a gallery on disk (.lance) needs LanceDB; install it with: pip install 'reid_course[gallery]'"
-        ) from error
+        raise ReidError("a .lance gallery needs LanceDB: pip install 'reid_course[gallery]'") from error
     # what another process has added is seen by the next search
     return lancedb.connect(folder, read_consistency_interval=timedelta(0))
 
