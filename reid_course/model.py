@@ -131,7 +131,9 @@ class ReidModel(nn.Module):
         if len(images) == 0:
             raise ReidError("no image to look at; expected at least one")
         if tuple(size) != self.size:
-            raise ReidError(f"images are {size[0]}×{size[1]} pixels; expected {self.size[0]}×{self.size[1]}")
+            raise ReidError(
+                f"images are {size[0]}×{size[1]} pixels; the network was built for {self.size[0]}×{self.size[1]}"
+            )
         return images
 
     def _by_batches(

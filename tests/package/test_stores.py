@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reid_course.data import ATTRIBUTES, NAMES
+from reid_course.data import ATTRIBUTES
 from reid_course.engine.lance import Disk
 from reid_course.errors import ReidError
 from reid_course.retrieval import Gallery
@@ -25,6 +25,8 @@ ADDER = f"""
 import sys
 import numpy as np, pandas as pd
 from reid_course.engine.lance import Disk
+
+NAMES = [a.name for a in ATTRIBUTES]
 store, name, times = Disk(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 print("ready", flush=True)
 for _ in range(times):

@@ -10,7 +10,7 @@ import torch
 
 from reid_course.attention import SelfAttentionHeads
 from reid_course.backbone import resnet_backbone
-from reid_course.data import ATTRIBUTES, NAMES, load_dataset
+from reid_course.data import ATTRIBUTES, load_dataset
 from reid_course.errors import ReidError
 from reid_course.heads import ConvHeads, DenseHeads, EmbeddingHead
 from reid_course.metrics import attribute_accuracy, evaluate_embeddings, evaluate_retrieval, re_rank
@@ -23,6 +23,8 @@ from reid_course.submission import validate_submission, write_submission
 from reid_course.training import train
 from reid_course.triplet import triplet_loss
 from reid_course.uncertainty import UncertaintyWeighting
+
+NAMES = [a.name for a in ATTRIBUTES]
 
 NOWHERE = Path("no-such-place")
 POINTS, PEOPLE = torch.randn(4, 3), torch.tensor([1, 1, 2, 2])

@@ -26,13 +26,15 @@ from scipy.io import savemat
 
 from reid_course.backbone import resnet_backbone
 from reid_course.cli.archive import extract_dataset, read_skip_list
-from reid_course.data import ANNOTATION_COLUMNS, NAMES, Dataset, load_dataset, scan_dataset
+from reid_course.data import ANNOTATION_COLUMNS, ATTRIBUTES, Dataset, load_dataset, scan_dataset
 from reid_course.engine.decode import MAX_PIXELS, read_image
 from reid_course.engine.inventory import parse_name
 from reid_course.minimarket import make_minimarket
 from reid_course.model import build_model, load_model
 from reid_course.retrieval import Gallery, parse_where
 from reid_course.submission import validate_submission
+
+NAMES = [a.name for a in ATTRIBUTES]
 
 
 @pytest.fixture(scope="module", autouse=True)
