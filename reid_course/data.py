@@ -163,7 +163,9 @@ class Dataset:
         paths: Collection[str],  # as in the tables' column path
     ) -> "Dataset":
         "The same data set without some of its images."
-        kept = {part: frame[~frame.path.isin(list(paths))] for part, frame in self.tables.items()}
+        kept = {
+            part: frame[[path not in paths for path in frame.path]] for part, frame in self.tables.items()
+        }
         return replace(self, **{part: frame.reset_index(drop=True) for part, frame in kept.items()})
 
     def in_schema(
