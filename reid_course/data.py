@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Schema', 'UPPER_COLOURS', 'LOWER_COLOURS', 'ATTRIBUTES', 'MARKET', 'JUNK', 'ANNOTATION_COLUMNS', 'Attribute',
            'without_junk', 'validate_annotations', 'from_annotations', 'to_annotations', 'Dataset', 'scan_dataset',
-           'load_dataset', 'attribute_targets', 'person_names', 'camera_ids', 'Issue', 'list_images']
+           'load_dataset', 'attribute_targets', 'person_names', 'camera_ids', 'Issue']
 
 # %% ../nbs/01_data.ipynb #2d954c7b
 from collections.abc import Collection, Sequence
@@ -22,7 +22,7 @@ from .engine.layouts import read_layout
 from .engine.summary import summarise
 from .errors import ReidError
 
-_all_ = ["Issue", "list_images"]
+_all_ = ["Issue"]
 
 # %% ../nbs/01_data.ipynb #7b6a02a8
 @dataclass(frozen=True)
