@@ -107,7 +107,7 @@ def _weights_from_file(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
-        return dict(state.items())  # a table of tensors, whatever kind
+        return {str(name): x for name, x in state.items()}  # a table of tensors, whatever kind
     except Exception as error:  # many kinds of damage, one remedy
         raise ReidError(
             f"{path}: not a readable weights file; expected torchvision's .pth or .safetensors"

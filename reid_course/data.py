@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Schema', 'UPPER_COLOURS', 'LOWER_COLOURS', 'ATTRIBUTES', 'MARKET', 'JUNK', 'ANNOTATION_COLUMNS', 'Attribute',
            'without_junk', 'validate_annotations', 'from_annotations', 'to_annotations', 'Dataset', 'scan_dataset',
-           'load_dataset', 'attribute_targets', 'person_names', 'camera_ids', 'Issue', 'list_images']
+           'load_dataset', 'attribute_targets', 'person_names', 'camera_ids', 'Issue']
 
 # %% ../nbs/01_data.ipynb #2d954c7b
 from collections.abc import Collection, Sequence
@@ -22,7 +22,7 @@ from .engine.layouts import read_layout
 from .engine.summary import summarise
 from .errors import ReidError
 
-_all_ = ["Issue", "list_images"]
+_all_ = ["Issue"]
 
 # %% ../nbs/01_data.ipynb #7b6a02a8
 @dataclass(frozen=True)
@@ -163,7 +163,9 @@ class Dataset:
         paths: Collection[str],  # as in the tables' column path
     ) -> "Dataset":
         "The same data set without some of its images."
-        kept = {part: frame[~frame.path.isin(list(paths))] for part, frame in self.tables.items()}
+        kept = {
+            part: frame[[path not in paths for path in frame.path]] for part, frame in self.tables.items()
+        }
         return replace(self, **{part: frame.reset_index(drop=True) for part, frame in kept.items()})
 
     def in_schema(

@@ -125,9 +125,7 @@ class ReidModel(nn.Module):
             images = ImageStore([str(path) for path in images], self.size, cache=False)
         size = images.size if isinstance(images, ImageStore) else images.shape[1:3]
         if isinstance(images, np.ndarray) and (images.dtype != np.uint8 or images.ndim != 4):
-            raise ReidError(
-                f"images are {images.dtype} of shape {images.shape}; expected uint8 (n, height, width, 3)"
-            )
+            raise ReidError(f"images are {images.dtype} {images.shape}; expected uint8 (n, h, w, 3)")
         if len(images) == 0:
             raise ReidError("no image to look at; expected at least one")
         if tuple(size) != self.size:

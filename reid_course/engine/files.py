@@ -63,7 +63,7 @@ def read_json(
         found = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(found, dict):
             raise ReidError(f"it holds {type(found).__name__}")
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError, FileNotFoundError) as error:
         raise ReidError(f"{path}: not a readable file of a run ({error}); {remedy}") from error
     missing = [name for name in wanted if name not in found]
     if missing:

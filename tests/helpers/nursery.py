@@ -84,7 +84,7 @@ def count_events(wish: dict[str, Any], seen: list[str]) -> None:
         (Image.Image, "save", lambda *_, **__: "draw"),
         (intake.shutil, "copyfileobj", lambda *_, **__: "unpack"),
         (torch.optim.Adam, "step", step),
-        (ReidModel, "_one_batch", lambda *_, **__: "look"),
+        (ReidModel, "infer", lambda *_, **__: "look"),
         (Path, "replace", naming),
     ):
         setattr(owner, name, watched(getattr(owner, name), kind))

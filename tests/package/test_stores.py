@@ -19,6 +19,8 @@ from reid_course.engine.lance import Disk
 from reid_course.errors import ReidError
 from reid_course.retrieval import Gallery
 
+NAMES = [a.name for a in ATTRIBUTES]
+
 posix = pytest.mark.skipif(os.name != "posix", reason="kill -9 is a thing of POSIX systems")
 KILLS, BATCH, WIDTH = 5, 7, 16
 ADDER = f"""
@@ -26,7 +28,6 @@ import sys
 import numpy as np, pandas as pd
 from reid_course.engine.lance import Disk
 
-NAMES = [a.name for a in ATTRIBUTES]
 store, name, times = Disk(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 print("ready", flush=True)
 for _ in range(times):
@@ -301,8 +302,6 @@ def test_an_object_store_is_a_table_too(tmp_path: Path):
 
 def test_without_lancedb_the_remedy_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "lancedb", None)
-    with pytest.raises(
-        ReidError, match=r"needs LanceDB; install it with: pip install 'reid_course\[gallery\]'"
-    ):
+    with pytest.raises(ReidError, match=r"needs LanceDB: pip install 'reid_course\[gallery\]'"):
         Gallery(tmp_path / "people.lance").add(np.zeros((1, 2)), pd.DataFrame({"path": ["a"]}))
     assert list(tmp_path.iterdir()) == []

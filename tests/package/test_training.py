@@ -80,7 +80,7 @@ def test_nobody_twice_is_not_scored(drawn: Path):
     points = np.eye(len(frame), dtype=np.float32)
     scores = retrieval_scores(points, frame)
     assert len(scores) == 4 and np.isnan(list(scores.values())).all()
-    losses = valid_losses(Objective(), TrainConfig(), Predictions(points, {}, ()), frame)
+    losses = valid_losses(Objective(), Predictions(points, {}, ()), frame, 16, 4)
     assert list(losses) == ["valid_loss_ar", "valid_loss_id", "valid_total"]
     assert np.isnan(list(losses.values())).all()
 
@@ -89,8 +89,8 @@ def test_a_training_ends_when_nothing_gets_better(
     drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     found = chain([0.1, 0.2], repeat(0.1))  # the second epoch is the best
-    monkeypatch.setattr(training, "attribute_scores", lambda *_: {"accuracy": 0.5})
-    monkeypatch.setattr(training, "retrieval_scores", lambda *_: {"mAP": next(found)})
+    monkeypatch.setattr(training, "attribute_scores", lambda *_, **__: {"accuracy": 0.5})
+    monkeypatch.setattr(training, "retrieval_scores", lambda *_, **__: {"mAP": next(found)})
     told: list[dict[str, float]] = []
     run = train(drawn, tmp_path / "run", epochs=50, patience=3, callbacks=[Report(told.append)], **SMALL)
     assert len(told) == len(run.log) == 5 and run.metrics["best_epoch"] == 2

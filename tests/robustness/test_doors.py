@@ -10,7 +10,7 @@ import torch
 
 from reid_course.attention import SelfAttentionHeads
 from reid_course.backbone import resnet_backbone
-from reid_course.data import ATTRIBUTES, load_dataset
+from reid_course.data import ATTRIBUTES, Dataset, load_dataset
 from reid_course.errors import ReidError
 from reid_course.heads import ConvHeads, DenseHeads, EmbeddingHead
 from reid_course.metrics import attribute_accuracy, evaluate_embeddings, evaluate_retrieval, re_rank
@@ -31,6 +31,7 @@ POINTS, PEOPLE = torch.randn(4, 3), torch.tensor([1, 1, 2, 2])
 FOUR, PIDS = np.random.default_rng(0).random((4, 3)), np.array([1, 1, 2, 2])
 FRAME = pd.DataFrame({"path": ["a", "b"], "pid": [1, 2]} | {name: [0, 0] for name in NAMES})
 MAPS = {"v": torch.zeros(2, 512), "layer3": torch.zeros(2, 256, 8, 4)}
+PEOPLE = Dataset(NOWHERE, "folder", FRAME, FRAME[:0], FRAME[:0])
 SMALL = {"size": (64, 32), "strides": "imagenet"}
 IMAGES = np.zeros((2, 64, 32, 3), np.uint8)
 
@@ -179,7 +180,10 @@ DOORS: dict[str, list[Wrong]] = {
         (lambda: build_model(size=(-64, 32)), "size is (-64, 32); expected (height, width)"),
         (lambda: build_model(size=(64,)), "size is (64,); expected (height, width)"),
         (lambda: build_model(size=(128, 4097)), "size is (128, 4097); expected (height, width)"),
-        (lambda: build_model(**SMALL).predict(np.zeros((2, 8, 8, 3), np.uint8)), "(2, 8, 8, 3)"),
+        (
+            lambda: build_model(**SMALL).predict(np.zeros((2, 8, 8, 3), np.uint8)),
+            "images are 8×8 pixels; expected 64×32",
+        ),
         (lambda: build_model(**SMALL).predict(IMAGES[:0]), "no image to look at; expected at least one"),
         (lambda: build_model(**SMALL).predict([]), "no image to read; expected at least one"),
         (lambda: build_model(**SMALL).predict(IMAGES, batch=0), "batch is 0; expected 1 or more"),
@@ -188,7 +192,7 @@ DOORS: dict[str, list[Wrong]] = {
     "load_model": [(lambda: load_model(NOWHERE), "no-such-place")],
     "train": [
         (lambda: train(NOWHERE, NOWHERE / "run"), "no-such-place"),
-        (lambda: train(NOWHERE, NOWHERE / "run", speed=3), "option ['speed'] is unknown; expected one of"),
+        (lambda: train(PEOPLE, NOWHERE / "run", speed=3), "option 'speed' is unknown; expected one of"),
     ],
     "Gallery": [
         (lambda: Gallery(NOWHERE), "no-such-place"),

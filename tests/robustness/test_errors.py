@@ -17,7 +17,7 @@ import torchvision
 from PIL import Image
 from support import failed, run
 
-from reid_course.cli import doctor
+from reid_course.cli import arguments, doctor
 from reid_course.cli import main as cli
 from reid_course.data import load_dataset
 from reid_course.distractors import hog_detector, rcnn_detector
@@ -141,7 +141,7 @@ def drawn_run(course: Path, folder: Path) -> Path:
 
 def test_a_run_whose_description_lacks_something(course: Path, tmp_path: Path):
     folder = drawn_run(course, tmp_path / "run")
-    fails("evaluate", folder, "--data", course, contains=("config.json has no ['valid']", "put a copy"))
+    fails("evaluate", folder, "--data", course, contains=("config.json has no 'model'", "put a copy"))
 
 
 SOUND = {
@@ -194,7 +194,7 @@ def test_what_the_disk_refuses_has_a_remedy(monkeypatch, capsys, kind: str, reme
     def refuse(args: object) -> None:
         raise OSError(number, os.strerror(number), "some/file")
 
-    monkeypatch.setattr(cli, "doctor", refuse)
+    monkeypatch.setitem(arguments._COMMANDS, "doctor", (refuse, lambda parser: None, ""))
     said = failed(capsys, "doctor")
     assert os.strerror(number) in said and "some/file" in said and remedy in said
 

@@ -82,7 +82,7 @@ def test_a_place_that_must_not_be_written_to(command: str, nursery: Nursery, sma
 
 @pytest.mark.parametrize(
     ("step", "said"),
-    [(3, "epoch 2, batch 2: the attribute loss is nan"), (4, "epoch 2, batch 2: a weight of the network")],
+    [(3, "epoch 2, batch 2: loss_ar is nan"), (4, "epoch 2, batch 2: a weight of the network")],
 )
 def test_a_loss_that_becomes_nan(
     step: int, said: str, nursery: Nursery, small_set: Path, left_alone, tmp_path: Path
