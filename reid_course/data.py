@@ -164,7 +164,7 @@ class Dataset:
     ) -> "Dataset":
         "The same data set without some of its images."
         kept = {
-            part: frame[[path not in paths for path in frame.path]] for part, frame in self.tables.items()
+            part: frame.loc[[path not in paths for path in frame.path]] for part, frame in self.tables.items()
         }
         return replace(self, **{part: frame.reset_index(drop=True) for part, frame in kept.items()})
 
@@ -255,28 +255,6 @@ def attribute_targets(
             f"the table has no column {missing[0]!r}; expected {', '.join(a.name for a in schema)}"
         )
     return frame[[a.name for a in schema]].to_numpy(np.int64)
-
-
-def without_junk(
-    schema: Schema,
-) -> Schema:
-    "The attributes of people."
-    return tuple(a for a in schema if a.role != "junk")
-
-
-def person_names(
-    data: Dataset,
-    frame: pd.DataFrame,  # rows of it
-) -> list[str]:  # (n) what each row's person is called: the folder, else the number
-    "People by name, because a number is a position that another person may have tomorrow."
-    return [data.names.get(pid, str(pid)) for pid in frame.pid]
-
-
-def camera_ids(
-    frame: pd.DataFrame,  # rows of a data set
-) -> np.ndarray | None:  # (n,), int64; None if any is unknown
-    "The cameras, if every image has one."
-    return None if frame.camid.isna().any() else frame.camid.to_numpy(np.int64)
 
 
 def person_names(

@@ -17,6 +17,7 @@ TAUGHT_IN = {
     "accuracy": "05_heads",
     "predictions": "11_model",
     "scoring": "12_training",
+    "wishes": "12_training",
     "ranked_lists": "14_retrieval",
     "distractors": "15_looking",
 }

@@ -195,14 +195,11 @@ def feasible(
     "What of a plan a data set allows: without attribute labels there is no second task to leave out or to weigh."
     if _learnable(load_dataset(data), TrainConfig()):
         return dict(plan)
-    lost = {
-        name: run[0]
-        for name, run in plan.items()
-        if run[1].keys() & {"tasks", "form", "layer"} or run[1].get("model", "resnet") != "resnet"
-    }
+    lost = {name: run[0] for name, run in plan.items() if run[1].keys() & {"tasks", "form", "layer"}}
     if lost:
         say(f"left out, because the data have no attribute labels: {', '.join(dict.fromkeys(lost.values()))}")
-    return {name: run for name, run in plan.items() if name not in lost}
+    left = {name: run for name, run in plan.items() if name not in lost}
+    return {name: (variant, own | {"tasks": "reid"}, seed) for name, (variant, own, seed) in left.items()}
 
 
 def reproduce(

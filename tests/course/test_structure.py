@@ -24,7 +24,7 @@ from listing import (
 )
 from support import run
 
-LONGEST = {"": 220, "tests": 250, "tools": 250}  # lines of code; "": of the package
+LONGEST = {"": 220, "tests": 330, "tools": 330}  # lines of code; "": of the package
 ALL_OF_IT = ("cli", "")  # the command, and the front with its doors, may use everything
 FLOORS = floors()  # of the modules at the top
 

@@ -31,7 +31,7 @@ POINTS, PEOPLE = torch.randn(4, 3), torch.tensor([1, 1, 2, 2])
 FOUR, PIDS = np.random.default_rng(0).random((4, 3)), np.array([1, 1, 2, 2])
 FRAME = pd.DataFrame({"path": ["a", "b"], "pid": [1, 2]} | {name: [0, 0] for name in NAMES})
 MAPS = {"v": torch.zeros(2, 512), "layer3": torch.zeros(2, 256, 8, 4)}
-PEOPLE = Dataset(NOWHERE, "folder", FRAME, FRAME[:0], FRAME[:0])
+STRANGERS = Dataset(NOWHERE, "folder", FRAME, FRAME[:0], FRAME[:0])
 SMALL = {"size": (64, 32), "strides": "imagenet"}
 IMAGES = np.zeros((2, 64, 32, 3), np.uint8)
 
@@ -192,7 +192,7 @@ DOORS: dict[str, list[Wrong]] = {
     "load_model": [(lambda: load_model(NOWHERE), "no-such-place")],
     "train": [
         (lambda: train(NOWHERE, NOWHERE / "run"), "no-such-place"),
-        (lambda: train(PEOPLE, NOWHERE / "run", speed=3), "option 'speed' is unknown; expected one of"),
+        (lambda: train(STRANGERS, NOWHERE / "run", speed=3), "option 'speed' is unknown; expected one of"),
     ],
     "Gallery": [
         (lambda: Gallery(NOWHERE), "no-such-place"),

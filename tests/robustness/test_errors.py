@@ -141,7 +141,7 @@ def drawn_run(course: Path, folder: Path) -> Path:
 
 def test_a_run_whose_description_lacks_something(course: Path, tmp_path: Path):
     folder = drawn_run(course, tmp_path / "run")
-    fails("evaluate", folder, "--data", course, contains=("config.json has no 'model'", "put a copy"))
+    fails("evaluate", folder, "--data", course, contains=("people.json", "put a copy"))
 
 
 SOUND = {
