@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 import torch
 from support import free_port
@@ -24,6 +25,8 @@ SMALL = {"size": (64, 32), "weights": None, "strides": "imagenet", "precision": 
 
 def _known_by_its_file(module: str, file: str) -> None:
     "Import a test's module as pytest does, which gives it a name that no folder on the path answers to."
+    for end in [i for i, letter in enumerate(module) if letter == "."]:  # unpickling asks for its packages
+        sys.modules.setdefault(module[:end], ModuleType(module[:end]))
     spec = importlib.util.spec_from_file_location(module, file)
     assert spec and spec.loader
     sys.modules[module] = importlib.util.module_from_spec(spec)
