@@ -51,7 +51,7 @@ def read_ahead(
         batch_size=None,
         sampler=sampler,
         num_workers=max(0, min(WORKERS, _cores(), len(batches) - 1)),
-        collate_fn=_unchanged,
+        collate_fn=_unchanged,  # ty: ignore[invalid-argument-type]
         generator=torch.Generator(),
     )
     for images in loader:
