@@ -10,7 +10,7 @@ from notebooks import SHOWING, code, draws, stem
 
 from reid_course.engine.display import PALETTE
 
-DRAWN = {"people", "figure", "minimarket", "display"}  # whose subject is colour itself
+DRAWN = {"cameras", "people", "figure", "minimarket", "display"}  # whose subject is colour itself
 
 
 @pytest.mark.parametrize("path", SHOWING, ids=stem)

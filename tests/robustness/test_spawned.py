@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from listing import MADE, dotted
+from spawned import points
 from support import run
 from torch.utils.data import DataLoader
 
@@ -14,7 +15,6 @@ from reid_course.data import load_dataset
 from reid_course.engine.checkpoint import read_tensors
 from reid_course.images import ImageStore
 from reid_course.minimarket import make_minimarket
-from reid_course.model import build_model
 from reid_course.sampling import PKBatchSampler
 from reid_course.training import train
 
@@ -41,17 +41,6 @@ def test_workers_of_a_loader_read_the_same_images(people: Path, cache: bool):
     batches = [batch.numpy() for batch in loader]
     assert len(batches) == len(sampler) > 1
     assert all(np.array_equal(batch, images[rows]) for batch, rows in zip(batches, sampler, strict=True))
-
-
-def points(images: ImageStore) -> np.ndarray:
-    "Embeddings of an untrained network, the same in every process."
-    import torch
-
-    torch.manual_seed(0)
-    torch.set_num_threads(1)
-    model = build_model("resnet", size=images.size, strides="imagenet", weights=None)
-    model.precision = "fp32"
-    return model.predict(images).embeddings
 
 
 def test_a_spawned_process_trains_and_predicts_as_this_one(people: Path, tmp_path: Path):
