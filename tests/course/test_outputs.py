@@ -30,7 +30,7 @@ def test_the_course_runs_in_a_quarter_of_an_hour():
 
 def test_what_uses_an_edited_module_is_stale_on_both_shelves(tmp_path, monkeypatch):
     shutil.copytree(ROOT / PACKAGE, tmp_path / PACKAGE)
-    edited = tmp_path / PACKAGE / "engine" / "processes.py"
+    edited = tmp_path / PACKAGE / "engine" / "group.py"
     edited.write_text(edited.read_text(encoding="utf-8") + "\nedited = 1\n", encoding="utf-8")
     names = ("02_split", "12_training", "workshop/commands", "workshop/files")
     notebooks = {name: read(ROOT / "nbs" / f"{name}.ipynb") for name in names}
