@@ -1,7 +1,7 @@
 """Begin a lesson, or a page of the workshop: python tools/new.py lesson NAME, or page SUBPACKAGE.NAME
 
 The notebook is made of tools/template.ipynb and runs as it is; a lesson gets the next number, and a check for its
-exercise in nbs/workshop/exercises.ipynb.
+exercise in nbs/workshop/checks.ipynb.
 """
 
 import re
@@ -14,14 +14,14 @@ from listing import LESSONS, MADE, ROOT, label
 from nbformat.v4 import new_code_cell
 
 TEMPLATE = ROOT / "tools" / "template.ipynb"
-EXERCISES = ROOT / "nbs" / "workshop" / "exercises.ipynb"
+CHECKS = ROOT / "nbs" / "workshop" / "checks.ipynb"
 OF_A_PAGE = ("title", "exp", "tests", "imports", "module", "agree")  # what a page has of the template's cells
 CHECK = '''#| exports
 def _NAME(answer: Callable) -> Trials:
     "LABEL: middle(values (n,)) -> float, for n odd numbers."
     yield answer(np.array([1.0, 2.0, 6.0])) == 2, "of 1, 2, 6 the middle is 2: not the mean"
     yield answer(np.array([6.0, 1.0, 2.0])) == 2, "sort first: the order must not matter"'''
-LEFT = """{file} and its check in nbs/workshop/exercises.ipynb
+LEFT = """{file} and its check in nbs/workshop/checks.ipynb
 to do: write both; three wrong answers in tests/course/test_exercises.py; a line in nbs/sidebar.yml and in the table of
 nbs/index.ipynb; make bands if it has a band; then make lessons, make export, make test"""
 
@@ -52,12 +52,12 @@ def add_check(
     words: dict[str, str],
 ) -> None:
     "A check for the lesson's exercise, beside the others."
-    notebook = nbformat.read(EXERCISES, as_version=4)
-    at = next(i for i, cell in enumerate(notebook.cells) if "\nCHECKS |= {" in cell.source)
-    last = notebook.cells[at].source.rstrip().removesuffix("}")
-    notebook.cells[at].source = last + filled('    "LABEL": _NAME,\n}', words)
+    notebook = nbformat.read(CHECKS, as_version=4)
+    at = next(i for i, cell in enumerate(notebook.cells) if "\nCHECKS: dict" in cell.source)
+    before, brace, after = notebook.cells[at].source.partition("\n}")
+    notebook.cells[at].source = before + filled('\n    "LABEL": _NAME,', words) + brace + after
     notebook.cells.insert(at, new_code_cell(filled(CHECK, words)))
-    nbformat.write(notebook, EXERCISES)
+    nbformat.write(notebook, CHECKS)
 
 
 def add_lesson(

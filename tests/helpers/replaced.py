@@ -15,6 +15,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -106,8 +107,12 @@ def is_noticed(
 ) -> bool:
     "Whether the rest of the lesson fails without this function; in a fork, so that nothing is spoilt here."
     before = Path(f"{tempfile.tempdir}.before")  # the fork shares the disk: what it writes there is undone
-    shutil.copytree(tempfile.gettempdir(), before)
-    child = os.fork()
+    shutil.copytree(tempfile.gettempdir(), before, symlinks=True)  # a loop of links is a case of one page
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", RuntimeWarning
+        )  # lancedb's: no thread of its own is in the middle of anything
+        child = os.fork()
     if child == 0:
         signal.alarm(SECONDS)  # a lesson that hangs has noticed as well
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
