@@ -18,7 +18,7 @@ CHECKS = ROOT / "nbs" / "workshop" / "checks.ipynb"
 OF_A_PAGE = ("title", "exp", "tests", "imports", "module", "agree")  # what a page has of the template's cells
 CHECK = '''#| exports
 def _NAME(answer: Callable) -> Trials:
-    "LABEL: middle(values (n,)) -> float, for n odd numbers."
+    "LABEL.1: middle(values (n,)) -> float, for n odd numbers."
     yield answer(np.array([1.0, 2.0, 6.0])) == 2, "of 1, 2, 6 the middle is 2: not the mean"
     yield answer(np.array([6.0, 1.0, 2.0])) == 2, "sort first: the order must not matter"'''
 LEFT = """{file} and its check in nbs/workshop/checks.ipynb
@@ -55,7 +55,7 @@ def add_check(
     notebook = nbformat.read(CHECKS, as_version=4)
     at = next(i for i, cell in enumerate(notebook.cells) if "\nCHECKS: dict" in cell.source)
     before, brace, after = notebook.cells[at].source.partition("\n}")
-    notebook.cells[at].source = before + filled('\n    "LABEL": _NAME,', words) + brace + after
+    notebook.cells[at].source = before + filled('\n    "LABEL.1": _NAME,', words) + brace + after
     notebook.cells.insert(at, new_code_cell(filled(CHECK, words)))
     nbformat.write(notebook, CHECKS)
 

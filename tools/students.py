@@ -1,9 +1,8 @@
 """Make student/: the lessons without their solutions, ready to hand out: python tools/students.py
 
-A cell under `#| solution` keeps signatures and docstrings; each body becomes one line that says it is to be written.
+Cells under `#| solution` are left out, stored outputs are emptied; nothing else changes.
 """
 
-import ast
 import re
 import shutil
 from configparser import ConfigParser
@@ -12,37 +11,25 @@ from pathlib import Path
 import nbformat
 from listing import FRONT, LESSONS, ROOT
 
-TODO = 'raise NotImplementedError("your turn")'
-
-
-def stub(
-    source: str,  # of a cell under `#| solution`
-) -> str:  # the same functions, to be written
-    "Signatures and docstrings, without the bodies."
-    lines = []
-    for node in ast.parse(source).body:
-        if not isinstance(node, ast.FunctionDef):
-            continue
-        first = node.body[0]
-        said = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
-        lines += source.splitlines()[node.lineno - 1 : first.end_lineno if said else first.lineno - 1]
-        lines.append(f"    {TODO}")
-    return "\n".join(lines)
-
 
 def student(
     lesson: nbformat.NotebookNode,
 ) -> nbformat.NotebookNode:
     "The lesson as a student gets it: no solution, no stored output; the workshop's pages are on the code host."
+    lesson.cells = [cell for cell in lesson.cells if not is_solution(cell.source)]
     for cell in lesson.cells:
-        if cell.cell_type != "code":
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+        else:
             cell.source = cell.source.replace("](workshop/", f"]({host()}/nbs/workshop/")
-            continue
-        cell.outputs, cell.execution_count = [], None
-        if re.search(r"^#\|\s*solution\s*$", cell.source, re.M):
-            cell.source = stub(cell.source)
-            cell.metadata.pop("jupyter", None)  # which folds it away: a stub is to be seen
     return lesson
+
+
+def is_solution(
+    source: str,  # of a cell
+) -> bool:
+    "Whether a cell gives an exercise away."
+    return bool(re.search(r"^#\|\s*solution\s*$", source, re.M))
 
 
 def host() -> str:

@@ -171,6 +171,10 @@ def _export(c: argparse.ArgumentParser) -> None:
     c.add_argument("file", help="ONNX file to write")
 
 
+def _progress(c: argparse.ArgumentParser) -> None:
+    c.add_argument("--reset", action="store_true", help="forget all of it")
+
+
 def _nothing(c: argparse.ArgumentParser) -> None:
     "A command without arguments."
 
@@ -191,6 +195,7 @@ _COMMANDS: dict[str, _Command] = {  # what it does, its arguments, an example of
     "search": (commands.search, _search, f"{_DEMO} --where backpack=yes"),
     "submit": (commands.submit, _submit, "runs/mine --data course --out runs/submission"),
     "export": (commands.export, _export, "runs/demo/resnet model.onnx"),
+    "progress": (commands.progress, _progress, ""),
     "doctor": (commands.doctor, _nothing, ""),
 }
 _GROUPS = {"data": "Draw, unpack or check a data set"}

@@ -26,7 +26,7 @@ def _near(mine: Any, expected: Any, tolerance: float = 1e-4) -> bool:
 
 # %% ../../nbs/workshop/checks.ipynb #56eaf58f
 def _course_name(answer: Callable) -> Trials:
-    "01: course_name(pid, camid, number) -> str, the file name in the course layout."
+    "01.1: course_name(pid, camid, number) -> str, the file name in the course layout."
     right = answer(2, 1, 16620005) == "0002_c1_016620005.jpg"
     yield right, f"(2, 1, 16620005) gave {answer(2, 1, 16620005)!r}; expected '0002_c1_016620005.jpg'"
     yield answer(751, 6, 7) == "0751_c6_000000007.jpg", "identities have four digits, numbers nine"
@@ -37,7 +37,7 @@ def _course_name(answer: Callable) -> Trials:
 
 
 def _folds(answer: Callable) -> Trials:
-    "02: folds(pids, n) -> (images,), the fold 0..n-1 of each image."
+    "02.1: folds(pids, n) -> (images,), the fold 0..n-1 of each image."
     rng = np.random.default_rng(0)
     for n, people in ((2, 6), (3, 10), (5, 40)):
         pids = rng.permutation(np.repeat(np.arange(people) * 7 + 1, rng.integers(1, 9, people)))
@@ -52,7 +52,7 @@ def _folds(answer: Callable) -> Trials:
 
 # %% ../../nbs/workshop/checks.ipynb #c47c151a
 def _receptive_field(answer: Callable) -> Trials:
-    "04: receptive_field(layers) -> int, for (kernel, stride) from the input on."
+    "04.1: receptive_field(layers) -> int, for (kernel, stride) from the input on."
     yield answer([(7, 2)]) == 7, "one layer sees its own kernel, 7, whatever its stride"
     yield answer([(3, 1), (3, 1)]) == 5, "two 3×3 layers at stride 1 see 5: a kernel adds its size minus 1"
     yield answer([(3, 2), (3, 1)]) == 7, "after stride 2 a kernel's steps are two input pixels wide"
@@ -66,7 +66,7 @@ def _receptive_field(answer: Callable) -> Trials:
 
 
 def _smoothed(answer: Callable) -> Trials:
-    "05: smoothed(logits (n, c), targets (n,), share) -> scalar, cross-entropy with label smoothing."
+    "05.1: smoothed(logits (n, c), targets (n,), share) -> scalar, cross-entropy with label smoothing."
     torch.manual_seed(0)
     spread = "the share is spread over all c classes, the right one too"
     ordinary = "at share 0 it is the ordinary cross-entropy, the mean over the images"
@@ -79,7 +79,7 @@ def _smoothed(answer: Callable) -> Trials:
 
 
 def _attend(answer: Callable) -> Trials:
-    "06: attend(queries (n, d), keys (m, d), values (m, e)) -> (n, e), one head of attention."
+    "06.1: attend(queries (n, d), keys (m, d), values (m, e)) -> (n, e), one head of attention."
     torch.manual_seed(0)
     q, k, v = torch.randn(3, 16), torch.randn(5, 16), torch.randn(5, 2)
     yield _near(answer(q, k, torch.ones(5, 2)), torch.ones(3, 2)), "weights of one query must add up to 1"
@@ -89,7 +89,7 @@ def _attend(answer: Callable) -> Trials:
 
 # %% ../../nbs/workshop/checks.ipynb #8d5f6de0
 def _count_triplets(answer: Callable) -> Trials:
-    "07: count_triplets(pids) -> int, ordered (anchor, positive, negative) of a batch."
+    "07.1: count_triplets(pids) -> int, ordered (anchor, positive, negative) of a batch."
     yield answer([1, 1, 2]) == 2, "1, 1, 2: either picture of person 1 can be the anchor, so 2"
     yield answer([1, 2, 3]) == 0, "nobody twice: no positive, no triplet"
     yield answer([1, 1, 1, 2]) == 6, "1, 1, 1, 2: an anchor is not its own positive, so 3 · 2 · 1 = 6"
@@ -101,7 +101,7 @@ def _count_triplets(answer: Callable) -> Trials:
 
 
 def _easy_positive(answer: Callable) -> Trials:
-    "08: easy_positive(embeddings (n, d), pids (n,), margin) -> scalar."
+    "08.1: easy_positive(embeddings (n, d), pids (n,), margin) -> scalar."
     line = torch.tensor([[0.0], [1.0], [5.0], [6.0]])
     two = torch.tensor([1, 1, 2, 2])
     yield _near(answer(line, two, 0.3), 0.0), "pairs 1 apart, people 4 apart: nothing to pay"
@@ -121,7 +121,7 @@ def _easy_positive(answer: Callable) -> Trials:
 
 
 def _surgery(answer: Callable) -> Trials:
-    "09: surgery(g (d,), h (d,)) -> (d,): their sum, each without what it holds against the other."
+    "09.1: surgery(g (d,), h (d,)) -> (d,): their sum, each without what it holds against the other."
     x, y = torch.tensor([2.0, 0.0]), torch.tensor([1.0, 1.0])
     yield _near(answer(x, y), x + y), "no conflict, no surgery: (2, 0) and (1, 1) give their sum, (3, 1)"
     right = _near(answer(torch.tensor([1.0, 0.0]), torch.tensor([-0.6, 0.8])), [0.64, 1.28])
@@ -138,7 +138,7 @@ def _surgery(answer: Callable) -> Trials:
 
 # %% ../../nbs/workshop/checks.ipynb #d4644601
 def _r_precision(answer: Callable) -> Trials:
-    "10: r_precision(distances (q, g), query_pids (q,), gallery_pids (g,)) -> mean over the queries with a match."
+    "10.1: r_precision(distances (q, g), query_pids (q,), gallery_pids (g,)) -> mean over the queries with a match."
     row = np.array([[0.1, 0.2, 0.3, 0.4]])
     one = np.array([1])
     yield _near(answer(row, one, np.array([1, 1, 2, 2])), 1.0), "both matches come first: 1"
@@ -154,7 +154,7 @@ def _r_precision(answer: Callable) -> Trials:
 
 
 def _copy_what_fits(answer: Callable) -> Trials:
-    "11: copy_what_fits(source, target) -> names copied; target, a dict of tensors, is changed in place."
+    "11.1: copy_what_fits(source, target) -> names copied; target, a dict of tensors, is changed in place."
     source = {"a": torch.ones(2), "b": torch.ones(3, 2), "c": torch.ones(1)}
     target = {"a": torch.zeros(2), "b": torch.zeros(2, 3), "d": torch.zeros(1)}
     kept = target["a"]
@@ -167,7 +167,7 @@ def _copy_what_fits(answer: Callable) -> Trials:
 
 
 def _accumulate(answer: Callable) -> Trials:
-    "12: accumulate(model, images, targets, parts): leaves the gradient of the mean cross-entropy of all images."
+    "12.1: accumulate(model, images, targets, parts): leaves the gradient of the mean cross-entropy of all images."
     torch.manual_seed(0)
     model, x, y = torch.nn.Linear(4, 3), torch.randn(10, 4), torch.randint(3, (10,))
     expected = torch.autograd.grad(F.cross_entropy(model(x), y), model.weight)[0]
@@ -183,7 +183,7 @@ def _accumulate(answer: Callable) -> Trials:
 
 
 def _expanded(answer: Callable) -> Trials:
-    "14: expanded(query (d,), gallery (g, d), k) -> (d,): mean of the query and its k nearest, of length 1."
+    "14.1: expanded(query (d,), gallery (g, d), k) -> (d,): mean of the query and its k nearest, of length 1."
     gallery = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
     query = np.array([0.8, 0.6])
     found = answer(query, gallery, 1)
@@ -201,7 +201,7 @@ def _expanded(answer: Callable) -> Trials:
 
 
 def _read_lists(answer: Callable) -> Trials:
-    "17: read_lists(text) -> dict from query to its list of files."
+    "17.1: read_lists(text) -> dict from query to its list of files."
     text = "000000.jpg: 000003.jpg, 000001.jpg\n000001.jpg: 000002.jpg\n"
     found = answer(text)
     right = list(found) == ["000000.jpg", "000001.jpg"]
@@ -221,18 +221,18 @@ def _read_lists(answer: Callable) -> Trials:
 
 # %% ../../nbs/workshop/checks.ipynb #cce292ca
 CHECKS: dict[str, Callable[[Callable], Trials]] = {
-    "01": _course_name,
-    "02": _folds,
-    "04": _receptive_field,
-    "05": _smoothed,
-    "06": _attend,
-    "07": _count_triplets,
-    "08": _easy_positive,
-    "09": _surgery,
-    "10": _r_precision,
-    "11": _copy_what_fits,
-    "12": _accumulate,
-    "14": _expanded,
-    "17": _read_lists,
+    "01.1": _course_name,
+    "02.1": _folds,
+    "04.1": _receptive_field,
+    "05.1": _smoothed,
+    "06.1": _attend,
+    "07.1": _count_triplets,
+    "08.1": _easy_positive,
+    "09.1": _surgery,
+    "10.1": _r_precision,
+    "11.1": _copy_what_fits,
+    "12.1": _accumulate,
+    "14.1": _expanded,
+    "17.1": _read_lists,
 }
-"The checks by lesson."
+"The checks by exercise: lesson and number."

@@ -6,6 +6,7 @@
 __all__ = ['first_failure', 'check', 'expected', 'band']
 
 # %% ../../nbs/workshop/exercises.ipynb #0df7afbe
+import dis
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,31 +14,46 @@ from pathlib import Path
 import numpy as np
 
 from .checks import CHECKS
+from .progress import keep
 from ..errors import ReidError
 
 # %% ../../nbs/workshop/exercises.ipynb #d5e0207e
 def first_failure(
-    lesson: str,  # such as "08"
+    exercise: str,  # such as "08.1": lesson and number
     answer: Callable,  # the reader's function
 ) -> str:  # the hint of the first case that fails; "" if none does
-    "Try an answer. `ReidError` if the lesson has no exercise."
-    if lesson not in CHECKS:
-        raise ReidError(f"lesson {lesson!r} has no exercise; expected one of {', '.join(CHECKS)}")
+    "Try an answer. `ReidError` if there is no such exercise."
+    if exercise not in CHECKS:
+        raise ReidError(f"exercise {exercise!r} is unknown; expected one of {', '.join(CHECKS)}")
+    if _is_stub(answer):
+        return "not written yet: put your code in place of the dots, and run the cell again"
     try:
-        return next((hint for holds, hint in CHECKS[lesson](answer) if not holds), "")
-    except NotImplementedError:
-        return "not written yet: replace the line that raises NotImplementedError"
+        return next((hint for holds, hint in CHECKS[exercise](answer) if not holds), "")
     except Exception as error:  # whatever the reader's code does, the answer is one line
         return f"it raised {type(error).__name__}: {' '.join(str(error).split())}"
 
 
+def _is_stub(answer: Callable) -> bool:
+    "Whether a function does nothing but return None."
+    steps = {(step.opname, step.argval) for step in dis.get_instructions(answer)}
+    return steps <= {
+        ("RESUME", 0),
+        ("NOP", None),
+        ("LOAD_CONST", None),
+        ("RETURN_VALUE", None),
+        ("RETURN_CONST", None),
+    }
+
+
 def check(
-    lesson: str,  # such as "08"
+    exercise: str,  # such as "08.1": lesson and number
     answer: Callable,  # your function
 ) -> None:
-    "Say ✓, or the hint of the first case that fails."
-    hint = first_failure(lesson, answer)
-    print(f"✗ {lesson}: {hint}" if hint else f"✓ {lesson}: every case holds")
+    "Say ✓ and keep it as the reader's progress, or say the hint of the first case that fails."
+    hint = first_failure(exercise, answer)
+    if not hint and not getattr(answer, "__name__", "").endswith("_solution"):
+        keep(exercise)
+    print(f"✗ {exercise}: {hint}" if hint else f"✓ {exercise}: every case holds")
 
 # %% ../../nbs/workshop/exercises.ipynb #153767b9
 def expected(

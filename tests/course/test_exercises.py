@@ -9,32 +9,26 @@ import numpy as np
 import pytest
 import torch
 from listing import NOTEBOOKS, label
-from students import stub
+from students import is_solution
 from torch.nn import functional as F
 
 from reid_course.course.exercises import CHECKS, first_failure
 
 
-def is_solution(source: str) -> bool:
-    return bool(re.search(r"^#\|\s*solution\s*$", source, re.M))
-
-
-def solutions() -> dict[str, tuple[str, str]]:
-    "By the number that a lesson's check is called with: the function's name, and the solution's code."
+def by_check(wanted: bool) -> dict[str, tuple[str, str, str]]:
+    "By exercise, of the solutions or of the readers' cells: the function's name, the cell's code, its lesson."
     found = {}
     for notebook in NOTEBOOKS:
-        cells = [
-            cell.source for cell in nbformat.read(notebook, as_version=4).cells if cell.cell_type == "code"
-        ]
-        code = [source for source in cells if is_solution(source)]
-        asked = [match for source in cells for match in re.findall(r'^check\("(\w+)", (\w+)\)', source, re.M)]
-        own = [(lesson, name) for lesson, name in asked if lesson == label(notebook)]
-        assert len(code) == len(own) <= 1, f"{notebook.name}: {len(code)} solutions for {len(own)} checks"
-        found |= {lesson: (name, source) for (lesson, name), source in zip(own, code, strict=True)}
+        for cell in nbformat.read(notebook, as_version=4).cells:
+            if cell.cell_type != "code" or is_solution(cell.source) != wanted:
+                continue
+            for exercise, name in re.findall(r'^check\("(\d\d\.\d)", (\w+)\)', cell.source, re.M):
+                assert exercise not in found, exercise
+                found[exercise] = name, cell.source, label(notebook)
     return found
 
 
-SOLUTIONS = solutions()
+STUBS, SOLUTIONS = by_check(False), by_check(True)
 
 
 def made(
@@ -42,29 +36,31 @@ def made(
     name: str,
 ) -> Callable:
     "The function that a cell defines, with what lessons import."
-    space = {"np": np, "torch": torch, "F": F, "Iterator": Iterator}
+    space = {"np": np, "torch": torch, "F": F, "Iterator": Iterator, "check": lambda exercise, answer: None}
     exec(source, space)
     return space[name]
 
 
-def test_every_check_is_asked_in_its_lesson():
-    assert sorted(SOLUTIONS) == sorted(CHECKS)
+def test_every_exercise_stands_in_its_lesson_with_a_stub_and_a_solution():
+    assert sorted(STUBS) == sorted(SOLUTIONS) == sorted(CHECKS)
+    for exercise, (name, _, lesson) in STUBS.items():
+        assert lesson == exercise.partition(".")[0]
+        assert SOLUTIONS[exercise][0] == f"{name}_solution" and SOLUTIONS[exercise][2] == lesson
 
 
 def test_solutions_are_folded_in_jupyterlab_and_on_the_site():
     for notebook in NOTEBOOKS:
-        for cell in filter(
-            lambda cell: is_solution(cell.source), nbformat.read(notebook, as_version=4).cells
-        ):
-            assert cell.metadata.get("jupyter", {}).get("source_hidden"), notebook.name
-            assert "#| code-fold: true" in cell.source, notebook.name
+        for cell in nbformat.read(notebook, as_version=4).cells:
+            if is_solution(cell.source):
+                assert cell.metadata.get("jupyter", {}).get("source_hidden"), notebook.name
+                assert "#| code-fold: true" in cell.source, notebook.name
 
 
-@pytest.mark.parametrize("lesson", CHECKS)
-def test_solution_passes_and_stub_fails(lesson):
-    name, source = SOLUTIONS[lesson]
-    assert first_failure(lesson, made(source, name)) == ""
-    assert "not written yet" in first_failure(lesson, made(stub(source), name))
+@pytest.mark.parametrize("exercise", CHECKS)
+def test_solution_passes_and_stub_fails(exercise):
+    (name, source, _), (solution, solved, _) = STUBS[exercise], SOLUTIONS[exercise]
+    assert first_failure(exercise, made(solved, solution)) == ""
+    assert "...  # yours" in source and "not written yet" in first_failure(exercise, made(source, name))
 
 
 def easy(positive: str, total: str) -> Callable:
@@ -158,17 +154,17 @@ def operated(cut: Callable, always: bool = False) -> Callable:
 
 
 WRONG: dict[str, list[tuple[Callable, str]]] = {
-    "01": [
+    "01.1": [
         (lambda p, c, n: f"{p}_c{c}_{n}.jpg", "gave '2_c1"),
         (lambda p, c, n: f"{p:04d}_c{c}_{n}.jpg", "gave '0002_c1_16620005"),
         (lambda p, c, n: f"{p:04d}_c{c}_{n:09d}.jpg", "junk is -1"),
     ],
-    "02": [
+    "02.1": [
         (lambda p, n: np.arange(len(p)) % n, "deal people, not images"),
         (lambda p, n: np.minimum(np.unique(p, return_inverse=True)[1], n - 1), "at most one person"),
         (lambda p, n: np.unique(p, return_inverse=True)[1] % n + 1, "numbered 0 to"),
     ],
-    "04": [
+    "04.1": [
         (lambda layers: sum(k for k, _ in layers), "its size minus 1"),
         (lambda layers: 1 + sum(k - 1 for k, _ in layers), "two input pixels wide"),
         (
@@ -178,7 +174,7 @@ WRONG: dict[str, list[tuple[Callable, str]]] = {
             "its own kernel",
         ),
     ],
-    "05": [
+    "05.1": [
         (
             lambda z, t, s: F.cross_entropy(z, t, label_smoothing=s, reduction="sum"),
             "the mean over the images",
@@ -201,12 +197,12 @@ WRONG: dict[str, list[tuple[Callable, str]]] = {
             "in one step",
         ),
     ],
-    "06": [
+    "06.1": [
         (lambda q, k, v: (q @ k.T).softmax(1) @ v, "divided by √d"),
         (lambda q, k, v: (q @ k.T / 4).softmax(0) @ v, "add up to 1"),
         (lambda q, k, v: (q @ k.T / 16).softmax(1) @ v, "divided by √d, once"),
     ],
-    "07": [
+    "07.1": [
         (lambda p: int((counts(p) * (counts(p) - 1) // 2 * (len(p) - counts(p))).sum()), "can be the anchor"),
         (lambda p: int((counts(p) ** 2 * (len(p) - counts(p))).sum()), "so 2"),
         (
@@ -214,34 +210,34 @@ WRONG: dict[str, list[tuple[Callable, str]]] = {
             "unequal",
         ),
     ],
-    "08": [
+    "08.1": [
         (easy("itself", "mean"), "0, 1, 1, 0"),
         (easy("farthest", "mean"), "not the anchor itself"),
         (easy("nearest", "sum"), "their mean"),
         (easy("nearest", "costly"), "their mean"),
     ],
-    "09": [
+    "09.1": [
         (lambda g, h: g + h, "as it was"),
         (operated(lambda g, h: (less(g, h), less(h, g)), always=True), "no surgery"),
         (operated(lambda g, h: (less(g, h), less(h, less(g, h)))), "as it was"),
         (operated(lambda g, h: (g - (g @ h) / h.norm() * h, h - (g @ h) / g.norm() * g)), "squared length"),
     ],
-    "10": [
+    "10.1": [
         (lambda d, q, g: float((g[:1] == q[0]).mean()), "½"),
         (lambda d, q, g: float((g[: (g == q[0]).sum()] == q[0]).mean()), "sort by distance first"),
         (lambda d, q, g: float(first(ranked(d, q, g)).mean()), "leave it out"),
     ],
-    "11": [
+    "11.1": [
         (fitted(lambda o: o.target.update(o.source)), "keep its own names"),
         (fitted(lambda o: o.target.update({n: o.source[n] for n in o.fits})), "write into the tensor"),
         (fitted(lambda o: None), "should have been copied"),
     ],
-    "12": [
+    "12.1": [
         (chunked(lambda n, total, parts: n / total, clear=False), "must be cleared"),
         (chunked(lambda n, total, parts: 1.0), "half of each part"),
         (chunked(lambda n, total, parts: 1 / parts), "number of images"),
     ],
-    "14": [
+    "14.1": [
         (lambda q, g, k: np.vstack([q, near(q, g, k)]).mean(0), "length 1"),
         (lambda q, g, k: unit(near(q, g, k).mean(0)) if k else q, "itself is part of the mean"),
         (
@@ -251,7 +247,7 @@ WRONG: dict[str, list[tuple[Callable, str]]] = {
             "nearest",
         ),
     ],
-    "17": [
+    "17.1": [
         (lists(lambda text: text.split(",")), "without spaces"),
         (lists(lambda text: [file.strip() for file in text.split(",")]), "empty list"),
         (lists(FILES, twice=True), "must raise ValueError"),
