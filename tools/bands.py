@@ -22,7 +22,7 @@ def banded(
 ) -> str:  # what its band is called by; "" where it has none
     "What a lesson calls its band."
     found = re.search(r'expected\(\w+, "(\w+)"\)', "\n".join(code(path)))
-    return found[1] if found else ""
+    return path.stem if path.stem == "whole" else found[1] if found else ""
 
 
 def measured(
@@ -44,6 +44,29 @@ def measured(
         return [shell.user_ns["measure"](seed) for seed in SEEDS]
 
 
+def of_the_library(
+    seed: int,
+) -> dict[str, float]:
+    "What the library scores with the options and the people of nbs/whole.ipynb, which imports nothing of it."
+    import tempfile
+
+    from reid_course.minimarket import make_minimarket
+    from reid_course.training import train
+
+    options = {"epochs": 6, "size": (64, 32), "strides": "imagenet", "weights": None, "weight_decay": 0.0}
+    options |= {"lr": 2e-3, "schedule": "cosine", "warmup": 1.0, "weighting_lr_mult": 20.0, "seed": seed}
+    with tempfile.TemporaryDirectory() as place:
+        data = make_minimarket(Path(place) / "data", 140, (64, 32), layout="course")
+        last = train(data, Path(place) / "run", **options).log.iloc[-1]
+    names = {
+        "accuracy": "accuracy",
+        "mAP": "mAP",
+        "rank-1": "rank1",
+        "mAP, other cameras": "mAP_cross_camera",
+    }
+    return {name: float(last[column]) for name, column in names.items()}
+
+
 def write(
     path: Path,
 ) -> None:
@@ -51,7 +74,7 @@ def write(
     from reid_course.course.exercises import band
     from reid_course.engine.files import write_json
 
-    rows = measured(path)
+    rows = [of_the_library(seed) for seed in SEEDS] if path.stem == "whole" else measured(path)
     bands = {name: band([row[name] for row in rows]) for name in rows[0]}
     others = json.loads(BANDS.read_text()) if BANDS.exists() else {}
     write_json(BANDS, dict(sorted((others | {banded(path): bands}).items())))
