@@ -11,6 +11,8 @@ import pytest
 from listing import PACKAGE, ROOT
 from support import copy_tree, run
 
+import reid_course
+
 THREE = ("nbdev==3.3.26", "fastcore==2.2.41", "execnb==0.3.4", "ghapi==2.1.4")
 TRIED = ("02_split", "workshop/files")  # a lesson and a page of the workshop, quick ones
 ITS_OWN = {"allowed_out_metadata_keys"}  # 2.4.14 keeps what outputs say of themselves
@@ -28,6 +30,7 @@ def test_both_are_told_the_same():
     assert {name: two.get(name) for name in as_written if name not in ITS_OWN} == {
         name: value for name, value in as_written.items() if name not in ITS_OWN
     }
+    assert reid_course.__version__ == two["version"]  # 3 reads what nbs/workshop/front.ipynb says
     told = {"lib_path", "nbs_path", "recursive", "custom_sidebar", "update_pyproject", "tst_flags"}
     assert told | {"allowed_metadata_keys", "allowed_cell_metadata_keys"} <= set(three)
 

@@ -1,5 +1,7 @@
 """What says how far the tests can be trusted: mistakes that none would notice, code that none reaches."""
 
+import cells
+import pytest
 import survivors
 import unreached
 from listing import MODULES, PACKAGE, ROOT
@@ -44,6 +46,29 @@ def test_survivor_needs_a_reason():
     assert survivor == "split | - return n < 2 | + return n <= 2"
     assert survivors.faults({}, [survivor], []) == [f"not noticed, not explained: {survivor}"]
     assert survivors.faults({}, [survivor], [f"{survivor} || two is never asked for"]) == []
+
+
+@pytest.mark.parametrize("name", cells.MODULES)
+def test_what_make_mutants_runs_of_a_lesson_holds(name, monkeypatch):
+    cells.test_cells_hold(name, monkeypatch)
+
+
+def test_what_a_training_leaves_is_passed_over():
+    run = "def run(x):\n    return x\n\nplain = run(1)"
+    after, other = (
+        "def g():\n    return plain\n\nassert g()",
+        "def g(plain):\n    return plain\n\nassert g(1)",
+    )
+    again, test = "plain = 2", "assert plain"
+    assert cells.untrained([run, after, other, test, again, test]) == [other, again, test]
+
+
+def test_only_cells_that_a_test_needs_are_run():
+    assert cells.needed(["a = 1", "b = 2", "def f():\n    return a", "assert f()", "f()"]) == [
+        "a = 1",
+        "def f():\n    return a",
+        "assert f()",
+    ]
 
 
 def test_code_that_is_not_reached_is_named_by_its_first_line(tmp_path):

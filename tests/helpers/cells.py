@@ -1,34 +1,46 @@
 """What `make mutants` runs beside the modules' own tests: the test cells of their lessons, on the shipped module."""
 
-import ast
 import importlib
 import re
+import symtable
 
 import matplotlib
 import pytest
-from listing import MADE
+from listing import MADE, exports
 from replaced import cells, execute
 
 MODULES = ("triplet", "uncertainty", "metrics")
-# what is tested, and trainings
-PASSED_OVER = re.compile(r"^#\|\s*exports?i?\s*$|\b(run|train|measure)\(", re.M)
+TRAININGS = re.compile(r"\b(run|train|measure|untrained)\(")  # and what asks a network for many points
 
 
 def names(
     source: str,  # of a cell
-    context: type[ast.expr_context],  # ast.Load: what it reads; ast.Store: what it makes
-) -> set[str]:
-    "The names in a cell, those of imports and definitions too."
-    tree = ast.parse(source)
-    found = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, context)}
-    if context is ast.Store:
-        found |= {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef)} | {
-            (a.asname or a.name).split(".")[0]
-            for n in ast.walk(tree)
-            if isinstance(n, ast.Import | ast.ImportFrom)
-            for a in n.names
-        }
-    return found
+) -> tuple[set[str], set[str]]:
+    "The names that a cell makes, by import and definition too, and those that it reads, inside functions too."
+    top = symtable.symtable(source, "cell", "exec")
+    made = {s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported()}
+    read, tables = {s.get_name() for s in top.get_symbols() if s.is_referenced()}, top.get_children()
+    while tables:
+        table = tables.pop()
+        read |= {s.get_name() for s in table.get_symbols() if s.is_global()}
+        tables += table.get_children()
+    return made, read
+
+
+def untrained(
+    sources: list[str],  # of cells, in order
+) -> list[str]:  # of them
+    "A lesson without its trainings and what comes of them."
+    kept: list[str] = []
+    lost: set[str] = set()  # names
+    for source in sources:
+        made, read = names(source)
+        if TRAININGS.search(source) or (read - made) & lost:
+            lost |= made
+        else:
+            lost -= made
+            kept.append(source)
+    return kept
 
 
 def needed(
@@ -38,9 +50,10 @@ def needed(
     kept: list[str] = []
     wanted: set[str] = set()
     for source in reversed(sources):
-        if re.search(r"^(test_\w+\(|assert )", source, re.M) or names(source, ast.Store) & wanted:
+        made, read = names(source)
+        if re.search(r"^(test_\w+\(|assert )", source, re.M) or made & wanted:
             kept.insert(0, source)
-            wanted |= names(source, ast.Load)
+            wanted |= read
     return kept
 
 
@@ -50,5 +63,6 @@ def test_cells_hold(name: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(MADE[name].parent)
     module = vars(importlib.import_module(f"reid_course.{name}"))
     space = {"__name__": "lesson", "display": print} | {n: v for n, v in module.items() if n[:2] != "__"}
-    todo = [s for s, _ in cells(MADE[name])]
-    execute(needed([s for s in todo if not PASSED_OVER.search(s)]), space)
+    tested = needed(untrained([s for s, _ in cells(MADE[name]) if exports(s) is None]))
+    assert tested
+    execute(tested, space)

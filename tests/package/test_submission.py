@@ -318,3 +318,11 @@ def test_a_quarter_is_not_yet_strange(exam, tmp_path):
         "hat: 100 % of the answers are yes, 0 % in training",
         "gender: 100 % of the answers are female, 0 % in training",
     ]
+    known = np.repeat([1, 0], [6, 4])
+    assert strange(exam, tmp_path, {"hat": all_of}, {"hat": known}) == [
+        "hat: 100 % of the answers are yes, 60 % in training"
+    ]
+    half = np.repeat([1, 0], [18, 18])  # of the answers, where the one person known says yes
+    assert strange(exam, tmp_path, {"hat": half}, {"hat": np.ones(1, int)}) == [
+        "hat: 50 % of the answers are no, 0 % in training"
+    ]
