@@ -99,7 +99,7 @@ def train(
     transform: Callable[[Tensor, torch.Generator], Tensor]
     | None = None,  # augmentation of (n, h, w, 3) uint8
     optimizer: Callable[[list[dict]], torch.optim.Optimizer] | None = None,  # of parameter groups; None: Adam
-    schedule: str | Callable[[float], float] = "constant",  # or epochs done -> learning rate
+    schedule: str | Callable[[float], float] = "constant",  # or epochs done -> learning rate of the next step
     objective: Callable[[ReidModel, TrainConfig, pd.DataFrame], Objective] | None = None,  # None: both tasks
     backbone: Callable[[], nn.Module] | None = None,  # makes another one; None: a ResNet
     group: ProcessGroup = ALONE,  # the processes that train together; p and k are the batch of all
@@ -187,9 +187,10 @@ class _Parts:
         optimizer = hooks.get("optimizer", lambda groups: torch.optim.Adam(groups, fused=True))(
             _parameter_groups(model, objective, config)
         )
-        schedule = hooks.get("schedule", lambda t: learning_rate(config, t))
         images, transform = ImageStore(self.trained.path, config.size), hooks.get("transform")
         self.batches = self.batching(images, self.trained, config, self.schema, device, transform, self.group)
+        step = 1 / len(self.batches)
+        schedule = hooks.get("schedule", lambda t: learning_rate(config, t, step))
         self.unseen = ImageStore(self.held.path, config.size) if len(self.held) else None
         options: dict[str, Any] = {
             "evaluate": self.evaluate,

@@ -57,7 +57,7 @@ class TrainConfig:
     mining: str = _option("all", "which triplets count", choices=("all", "hard", "semihard"))
     lr: float = _option(3e-4, "learning rate, at its highest", above=True)
     schedule: str = _option("constant", "of the learning rate", choices=("constant", "cosine"))
-    warmup: float = _option(0.0, "epochs in which the learning rate rises from zero")
+    warmup: float = _option(0.0, "epochs in which the learning rate rises, step by step, to its highest")
     weighting_lr_mult: float = _option(
         1.0, "learning rate of the task weights, as a multiple of the network's"
     )
@@ -145,8 +145,9 @@ def _check_number(option: Field, value: Any) -> None:
 def learning_rate(
     config: TrainConfig,
     t: float,  # epochs done, with their fraction
-) -> float:  # for the next step
-    "The learning rate: warm-up, then constant or a cosine down to zero."
-    rise = min(1.0, t / config.warmup) if config.warmup > 0 else 1.0
+    step: float,  # length of the next step in epochs: 1 / steps an epoch
+) -> float:  # for that step
+    "The learning rate: of n warm-up steps, step i (from 0) has (i + 1)/n; then constant or a cosine down to zero."
+    rise = min(1.0, (t + step) / config.warmup) if config.warmup > 0 else 1.0
     fall = 0.5 * (1 + math.cos(math.pi * t / config.epochs)) if config.schedule == "cosine" else 1.0
     return config.lr * rise * fall

@@ -4,6 +4,7 @@ from itertools import chain, repeat
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import Tensor
@@ -13,13 +14,14 @@ from reid_course import training
 from reid_course.backbone import resnet_backbone
 from reid_course.data import ATTRIBUTES, load_dataset
 from reid_course.engine.callbacks import Report
-from reid_course.engine.trainer import Objective
+from reid_course.engine.checkpoint import read_tensors
+from reid_course.engine.trainer import Callback, Objective, Trainer
 from reid_course.errors import ReidError
 from reid_course.images import ImageStore
 from reid_course.model import Predictions, build_model
 from reid_course.sampling import PKBatches
 from reid_course.scoring import retrieval_scores
-from reid_course.training import TrainConfig, train, valid_losses
+from reid_course.training import Run, TrainConfig, train, valid_losses
 
 SMALL: dict = {"size": (32, 16), "strides": "imagenet", "weights": None, "p": 4, "k": 2}
 
@@ -94,3 +96,60 @@ def test_a_training_ends_when_nothing_gets_better(
     told: list[dict[str, float]] = []
     run = train(drawn, tmp_path / "run", epochs=50, patience=3, callbacks=[Report(told.append)], **SMALL)
     assert len(told) == len(run.log) == 5 and run.metrics["best_epoch"] == 2
+
+
+class PowerCut(Callback):
+    "Fails after some epoch."
+
+    def __init__(
+        self,
+        epoch: int = 1,  # from 1
+    ):
+        self.epoch = epoch
+
+    def on_epoch(self, trainer: Trainer, row: dict[str, float]):
+        if len(trainer.log) == self.epoch:
+            raise KeyboardInterrupt
+
+
+def same_state(one: Run, other: Run):
+    "Weights, task weights and Adam's averages are the same, bit for bit, and so is the log but for the seconds."
+    (here, _), (there, _) = read_tensors(one.last), read_tensors(other.last)
+    assert here.keys() == there.keys() and all(torch.equal(here[name], there[name]) for name in here)
+    pd.testing.assert_frame_equal(one.log.drop(columns="seconds"), other.log.drop(columns="seconds"))
+
+
+class Watch(Callback):
+    "Notes the learning rate of every step, and how far the first one moved the weights."
+
+    def __init__(self):
+        self.rates: list[float] = []
+        self.moved = 0.0
+
+    def on_epoch_start(self, trainer: Trainer):
+        if not self.rates:
+            self.first = trainer.model.backbone.conv1.weight.detach().clone()
+
+    def on_step(self, trainer: Trainer, losses: dict[str, Tensor]):
+        if not self.rates:
+            self.moved = (trainer.model.backbone.conv1.weight - self.first).abs().max().item()
+        self.rates.append(trainer.optimizer.param_groups[0]["lr"])
+
+
+def test_the_first_of_the_warm_up_steps_learns_too(drawn: Path, tmp_path: Path):
+    watch = Watch()
+    options = {"warmup": 2.0, "lr": 0.01, **SMALL}
+    run = train(drawn, tmp_path / "run", epochs=3, callbacks=[watch], **options)
+    n = 2 * len(watch.rates) // 3
+    assert n >= 4 and watch.rates == pytest.approx([0.01 * min(i + 1, n) / n for i in range(3 * n // 2)])
+    assert watch.moved == pytest.approx(0.01 / n, rel=0.01)  # Adam's first step: the rate itself
+    assert run.log.lr.iloc[1] == pytest.approx(0.01)
+
+
+def test_a_warm_up_that_was_cut_goes_on_bit_for_bit(drawn: Path, tmp_path: Path):
+    options = {"warmup": 2.0, "lr": 0.01, "epochs": 2, **SMALL}
+    whole = train(drawn, tmp_path / "whole", **options)
+    with pytest.raises(KeyboardInterrupt):
+        train(drawn, tmp_path / "cut", callbacks=[PowerCut()], **options)
+    cut = train(drawn, tmp_path / "cut", resume=True, **options)
+    same_state(whole, cut)
