@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from .engine.decode import read_image
 from .engine.display import PALETTE
-from .images import read_image
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

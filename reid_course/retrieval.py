@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -22,11 +22,13 @@ from .engine.distances import squared_distances
 from .engine.lance import Disk
 from .engine.reranking import re_rank
 from .engine.stores import Memory, Pictures, check_pictures, read_pictures, save_pictures
+from .engine.weighing import re_ranked, spread, weighed
 from .errors import ReidError
-from .images import ImageStore
-from .model import ReidModel
-from .predictions import Predictions
 from .ranked_lists import figure_ranked_lists, figure_sorted_distances
+
+if TYPE_CHECKING:  # words are searched for without PyTorch
+    from reid_course.model import ReidModel
+    from reid_course.predictions import Predictions
 
 _all_ = ["figure_ranked_lists", "figure_sorted_distances", "re_rank"]  # what else serves a search
 
@@ -85,15 +87,18 @@ class Gallery:
     def __init__(
         self,
         uri: str | Path | None = None,  # an address, as said above
-        model: ReidModel | None = None,  # turns images into embeddings and probabilities
+        model: "ReidModel | None" = None,  # turns images into embeddings and probabilities
         schema: Schema | None = None,  # of an empty gallery: the attributes it takes; None: the model's
+        source: str = "",  # whose embeddings it takes: a digest of the network's file, say; "": not said
     ):
-        self.model, address = model, str(uri or "").rstrip("/")
+        self.model, self._source, address = model, source, str(uri or "").rstrip("/")
         default = (*ATTRIBUTES, JUNK) if model is None else model.schema
         self._schema = default if schema is None else schema
         self.store = Disk(address) if address.endswith(".lance") else Memory()
         if uri is not None and isinstance(self.store, Memory):
             self._read(Path(uri))
+        if source and self.source != source and len(self):
+            raise ReidError(f"{uri} was made by another network; expected a gallery of this one")
 
     def __len__(self) -> int:
         return len(self.store)
@@ -102,6 +107,11 @@ class Gallery:
     def schema(self) -> Schema:
         "The attributes that its pictures have probabilities of; of an empty gallery, those it takes."
         return _attributes(self.store.schema.attributes) if len(self) else self._schema
+
+    @property
+    def source(self) -> str:
+        "Whose embeddings they are: what was said when the first were added."
+        return self.store.schema.source or self._source
 
     @property
     def table(self) -> pd.DataFrame:
@@ -126,7 +136,8 @@ class Gallery:
     ) -> None:
         "Add pictures. On disk: when it returns they are there, whatever becomes of this process."
         described = {a.name: {"classes": list(a.classes), "role": a.role} for a in self.schema}
-        pictures = check_pictures(embeddings, table, probabilities or {}, described, self.store.schema)
+        told = described, self.store.schema, self._source
+        pictures = check_pictures(embeddings, table, probabilities or {}, *told)
         self.store.add(*pictures)
 
     def add_images(
@@ -134,8 +145,7 @@ class Gallery:
         table: pd.DataFrame,  # rows of a data set
     ) -> None:
         "Predict embeddings and attributes of images with the gallery's network, and add them."
-        model = self._network()
-        predicted = model.predict(ImageStore(table.path, model.size, cache=False))
+        predicted = self._network().predict(table.path.tolist())
         self.add(predicted.embeddings, table, predicted.probabilities)
 
     def search(
@@ -143,7 +153,11 @@ class Gallery:
         query: str | Path | np.ndarray | None = None,  # an image file, a (d,) embedding, or None
         top: int = 10,  # how many at most
         where: Mapping[str, str | Sequence[str]] | None = None,  # attribute -> class or classes
-    ) -> pd.DataFrame:  # rows of the table, best first, with `distance` (image) or `score` (words only, 0..1)
+        weight: float | None = None,  # λ: conditions are weighed beside the distance; None: they filter
+        re_rank: bool = False,  # order the nearest by their neighbourhoods
+    ) -> (
+        pd.DataFrame
+    ):  # rows of the table, best first, with `distance` (image), `score` (any other order), or both
         "The pictures nearest to the query; with conditions, only those that fit. Without a query, the best fitting."
         if len(self) == 0:
             raise ReidError("the gallery is empty; expected pictures: add some first")
@@ -155,9 +169,20 @@ class Gallery:
         if where and not schema:
             raise ReidError("the gallery has no attributes; expected pictures added with their probabilities")
         numbers = check_where(where or {}, schema)
+        if weight is not None and (query is None or not where or re_rank):
+            raise ReidError(
+                "a weight is for conditions beside a picture, not re-ranked; expected both, or no weight"
+            )
+        if query is None and re_rank:
+            raise ReidError("nothing to re-rank without a picture; expected one, or no re-ranking")
         if query is None:
             return self.store.top_by_attributes(top, numbers)
-        return self.store.nearest(self._embedding(query), top, numbers)
+        point = self._embedding(query)
+        if weight is not None:
+            return weighed(self.store, point, top, numbers, weight, spread(self.store))
+        return (
+            re_ranked(self.store, point, top, numbers) if re_rank else self.store.nearest(point, top, numbers)
+        )
 
     def _embedding(self, query: str | Path | np.ndarray) -> np.ndarray:
         "The query as an embedding."
@@ -169,7 +194,7 @@ class Gallery:
             raise ReidError(f"the query has shape {point.shape}; expected ({width},)")
         return point
 
-    def _network(self) -> ReidModel:
+    def _network(self) -> "ReidModel":
         if self.model is None:
             raise ReidError(
                 "the gallery has no network to look at pictures with; expected Gallery(model=load_model(run))"
@@ -185,7 +210,9 @@ class Gallery:
         uri: str | Path,  # a file (.npz), or a new table (.lance)
     ) -> None:
         "Write the gallery, whole or not at all, without loss. The network is not part of it."
-        pictures = Pictures(self.embeddings, self.table, self.probabilities, self.store.schema.attributes)
+        pictures = Pictures(
+            self.embeddings, self.table, self.probabilities, self.store.schema.attributes, self.source
+        )
         address = str(uri).rstrip("/")
         if not address.endswith(".lance"):
             save_pictures(uri, pictures)
@@ -199,10 +226,11 @@ class Gallery:
     def open(
         cls,
         uri: str | Path,  # what `save` or `add` wrote
-        model: ReidModel | None = None,  # turns images into embeddings
+        model: "ReidModel | None" = None,  # turns images into embeddings
+        source: str = "",  # whose embeddings they must be; "": anybody's
     ) -> "Gallery":
-        "The gallery at an address, which must be there."
-        gallery = cls(uri, model)
+        "The gallery at an address, which must be there. `ReidError`: it is none, or another network's."
+        gallery = cls(uri, model, source=source)
         if len(gallery) == 0:
             raise ReidError(f"{uri}: no such gallery; expected one with pictures in it")
         return gallery
@@ -214,9 +242,10 @@ class Gallery:
                 f"{path}: no such gallery; expected a file that Gallery.save wrote, or a name that ends in .lance"
             )
         try:
-            embeddings, table, probabilities, attributes = read_pictures(path)
-            self._schema = _attributes(attributes)
-            self.add(embeddings, table, probabilities)
+            pictures = read_pictures(path)
+            told = pictures.attributes, self.store.schema, pictures.source
+            self._schema = _attributes(pictures.attributes)
+            self.store.add(*check_pictures(*pictures[:3], *told))
         except ReidError as error:
             raise ReidError(f"{path}: not a readable gallery ({error})") from error
 
@@ -230,9 +259,9 @@ def _attributes(described: Mapping[str, Any]) -> Schema:
 
 # %% ../nbs/14_retrieval.ipynb #f3fca0b9
 def average_over_neighbours(
-    predicted: Predictions,  # of all n images of a gallery
+    predicted: "Predictions",  # of all n images of a gallery
     k: int = 10,  # images to average over, the image itself among them; 1: as it was
-) -> Predictions:  # the same embeddings; the softmax of the logits is the mean
+) -> "Predictions":  # the same embeddings; the softmax of the logits is the mean
     "Each image's probabilities as the mean over its k nearest images. `ReidError`: k below 1, NaN."
     if not k >= 1:
         raise ReidError(f"k is {k}; expected 1 or more")

@@ -6,7 +6,6 @@
 __all__ = ['Disk']
 
 # %% ../../nbs/workshop/lance.ipynb #stores06
-import json
 import os
 import re
 from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -19,17 +18,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from .stores import StoreSchema, joint_probability
+from .columns import OWN, column_matrix, columns_frame, columns_schema, pictures_columns
+from .stores import Pictures, StoreSchema, joint_probability
 from ..errors import ReidError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 # %% ../../nbs/workshop/lance.ipynb #stores22
-_OWN = "gallery_"  # how the gallery's own columns begin, in a table that also holds the data set's
-_RESERVED = (_OWN, "_rowid", "_distance")
 _STABLE = {"new_table_enable_stable_row_ids": "true"}  # rows are numbered as they are committed, for ever
-_NOTE = b"reid_course"  # the table's note that says what is to be known of each attribute
 
 
 class Disk:
@@ -81,12 +78,10 @@ class Disk:
         with self._opened() as table:
             if table is None:
                 return StoreSchema(0, {}, [])
-            fields, notes = table.schema, table.schema.metadata or {}
-            if _NOTE not in notes:
-                raise ReidError(f"{self.uri} is of an older version; add its pictures to a new gallery")
-            width = fields.field(f"{_OWN}embedding").type.list_size
-            theirs = [name for name in fields.names if not name.startswith(_OWN)]
-            return StoreSchema(width, json.loads(notes[_NOTE]), theirs)
+            found = columns_schema(table.schema)
+        if found is None:
+            raise ReidError(f"{self.uri} is of an older version; add its pictures to a new gallery")
+        return found
 
     def add(
         self,
@@ -94,15 +89,14 @@ class Disk:
         table: pd.DataFrame,  # (n) rows
         probabilities: Mapping[str, np.ndarray],  # attribute -> (n, classes), float32
         attributes: Mapping[str, Any] | None = None,  # what is to be known of each; the first pictures' stays
+        source: str = "",  # whose embeddings they are; the first pictures' stays
     ) -> None:
         "Add pictures: all of them, in one step, or on an error none. When it returns they are on disk."
-        clash = next((name for name in table if str(name).startswith(_RESERVED)), None)
-        if clash is not None:
-            raise ReidError(f"the table has a column {clash!r}; expected no name with {', '.join(_RESERVED)}")
         with self._opened() as old:
             known = {name: (attributes or {}).get(name) for name in probabilities}
             known = self.schema.attributes or known
-            rows = _rows(embeddings, table, [probabilities[name] for name in known], known)
+            p = {name: probabilities[name] for name in known}
+            rows = pictures_columns(Pictures(embeddings, table, p, known, source))
             if old is None and self._create(rows):
                 return
             with self._opened() as made:
@@ -132,7 +126,7 @@ class Disk:
         unknown = next((name for name in names if name not in known), None)
         if unknown is not None:
             raise ReidError(f"{self.uri} has no probabilities of {unknown!r}; expected {', '.join(known)}")
-        return {name: f"{_OWN}{what}_{known.index(name)}" for name in names}
+        return {name: f"{OWN}{what}_{known.index(name)}" for name in names}
 
     def nearest(
         self,
@@ -151,15 +145,15 @@ class Disk:
                 limit *= 2  # there may be more that are as near as the last one wanted
             else:
                 break
-        distances = np.linalg.norm(_matrix(found[f"{_OWN}embedding"]) - point, axis=1)
-        frame = _frame(found).assign(distance=distances)
+        distances = np.linalg.norm(column_matrix(found[f"{OWN}embedding"]) - point, axis=1)
+        frame = columns_frame(found).assign(distance=distances)
         return frame.iloc[np.lexsort((frame.index, distances))[:top]]
 
     def _ask(self, point: np.ndarray, limit: int, classes: Mapping, everywhere: bool) -> "pa.Table":
         "What LanceDB finds."
-        columns = [*self.schema.columns, f"{_OWN}embedding", "_distance"]
+        columns = [*self.schema.columns, f"{OWN}embedding", "_distance"]
         with self._opened() as table:
-            ask = table.search(point.astype(np.float32), vector_column_name=f"{_OWN}embedding")
+            ask = table.search(point.astype(np.float32), vector_column_name=f"{OWN}embedding")
             ask = (
                 ask.select(columns)
                 .with_row_id(True)
@@ -187,13 +181,27 @@ class Disk:
             places = self._columns("p", classes)
             parts = table.search().select(list(places.values())).with_row_id(True)
             for part in parts.to_batches(batch_size=65536):
-                p = {name: _matrix(part[place]) for name, place in places.items()}
+                p = {name: column_matrix(part[place]) for name, place in places.items()}
                 rows = np.concatenate([rows, part["_rowid"].to_numpy().astype(np.int64)])
                 score = np.concatenate([score, joint_probability(p, classes)])
                 best = np.lexsort((rows, -score))[:top]
                 rows, score = rows[best], score[best]
             found = table.take_row_ids(rows.tolist()).select(self.schema.columns).with_row_id().to_arrow()
-        return _frame(found).loc[rows].assign(score=score)
+        return columns_frame(found).loc[rows].assign(score=score)
+
+    def take(
+        self,
+        rows: Sequence[int] | np.ndarray,  # (n,) numbers of pictures
+    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:  # (n, d), and attribute -> (n, classes)
+        "Embeddings and probabilities of some pictures."
+        places = self._columns("p", self.schema.attributes)
+        wanted, own = [int(row) for row in rows], f"{OWN}embedding"
+        with self._opened() as table:
+            found = table.take_row_ids(wanted).select([own, *places.values()]).with_row_id().to_arrow()
+        found = found.take(pd.Index(found["_rowid"].to_numpy()).get_indexer(wanted))
+        return column_matrix(found[own]), {
+            name: column_matrix(found[place]) for name, place in places.items()
+        }
 
     def index(
         self,
@@ -205,11 +213,11 @@ class Disk:
                 raise ReidError(f"{self.uri}: nothing to index; expected pictures: add some first")
             from lancedb.index import Bitmap, IvfRq, IvfSq
 
-            width, answered, _ = self.schema
+            width, answered, *_ = self.schema
             # a bit for each number will do if there are many of them, else a byte
             cells = IvfRq(distance_type="l2") if width >= 64 and width % 8 == 0 else IvfSq(distance_type="l2")
             table.optimize()
-            table.create_index(f"{_OWN}embedding", config=cells, name="cells", replace=True)
+            table.create_index(f"{OWN}embedding", config=cells, name="cells", replace=True)
             for column in self._columns("c", answered).values():
                 table.create_index(column, config=Bitmap(), replace=True)
             table.optimize(cleanup_older_than=timedelta(seconds=keep))
@@ -224,19 +232,19 @@ class Disk:
     @property
     def table(self) -> pd.DataFrame:
         "The table of all pictures."
-        return _frame(self._all(self.schema.columns)) if len(self) else pd.DataFrame()
+        return columns_frame(self._all(self.schema.columns)) if len(self) else pd.DataFrame()
 
     @property
     def embeddings(self) -> np.ndarray:  # (n, d)
         "All embeddings, read into memory."
-        name = f"{_OWN}embedding"
-        return _matrix(self._all([name])[name]) if len(self) else np.empty((0, 0), np.float32)
+        name = f"{OWN}embedding"
+        return column_matrix(self._all([name])[name]) if len(self) else np.empty((0, 0), np.float32)
 
     @property
     def probabilities(self) -> dict[str, np.ndarray]:  # attribute -> (n, classes)
         "All probabilities, read into memory."
         places = self._columns("p", self.schema.attributes)
-        return {name: _matrix(self._all([column])[column]) for name, column in places.items()}
+        return {name: column_matrix(self._all([column])[column]) for name, column in places.items()}
 
 
 def _connect(folder: str | Path) -> Any:
@@ -248,41 +256,3 @@ def _connect(folder: str | Path) -> Any:
         raise ReidError("a .lance gallery needs LanceDB: pip install 'reid_course[gallery]'") from error
     # what another process has added is seen by the next search
     return lancedb.connect(folder, read_consistency_interval=timedelta(0))
-
-
-def _rows(
-    embeddings: np.ndarray,
-    table: pd.DataFrame,
-    probabilities: list[np.ndarray],
-    attributes: Mapping[str, Any],  # as many
-) -> "pa.Table":
-    "The data set's columns and the gallery's own, with the attributes as a note."
-    import pyarrow as pa
-
-    rows = pa.Table.from_pandas(table, preserve_index=False)
-    own = {"embedding": _lists(embeddings)}
-    for i, p in enumerate(probabilities):
-        own |= {f"p_{i}": _lists(p), f"c_{i}": pa.array(p.argmax(1).astype(np.int16))}
-    for name, column in own.items():
-        rows = rows.append_column(f"{_OWN}{name}", column)
-    return rows.replace_schema_metadata((rows.schema.metadata or {}) | {_NOTE: json.dumps(attributes)})
-
-
-def _lists(values: np.ndarray) -> "pa.FixedSizeListArray":
-    "A matrix as a column, a list a row."
-    import pyarrow as pa
-
-    flat = np.ascontiguousarray(values, np.float32).ravel()
-    return pa.FixedSizeListArray.from_arrays(pa.array(flat), values.shape[1])
-
-
-def _matrix(column: Any) -> np.ndarray:  # (n, d)
-    "A column of lists as a matrix."
-    whole = column.combine_chunks() if hasattr(column, "combine_chunks") else column
-    return whole.flatten().to_numpy().reshape(len(whole), whole.type.list_size)
-
-
-def _frame(found: "pa.Table") -> pd.DataFrame:
-    "The data set's columns, rows numbered as they were added."
-    theirs = [name for name in found.column_names if not name.startswith(_RESERVED)]
-    return found.select(theirs).to_pandas().set_axis(found["_rowid"].to_numpy().astype(np.int64))

@@ -26,6 +26,7 @@ class StoreSchema(NamedTuple):
     width: int  # of an embedding; 0: nothing is stored
     attributes: dict[str, Any]  # whose probabilities are stored, and what is to be known of each, as JSON
     columns: list[str]  # of the table
+    source: str = ""  # whose embeddings they are: a digest of the network's file, say; "": not known
 
 
 def joint_probability(
@@ -43,6 +44,7 @@ class Pictures(NamedTuple):
     table: pd.DataFrame  # (n) rows
     probabilities: dict[str, np.ndarray]  # attribute -> (n, classes), float32
     attributes: dict[str, Any]  # what is to be known of each
+    source: str = ""  # whose embeddings they are; "": not known
 
 
 def check_pictures(
@@ -51,12 +53,13 @@ def check_pictures(
     probabilities: Mapping[str, ArrayLike],  # attribute -> (n, classes), 0..1
     attributes: Mapping[str, Any],  # what is to be known of each attribute: its "classes", at least
     schema: StoreSchema,  # of the store that they are for
+    source: str = "",  # whose embeddings they are; "": not known
 ) -> Pictures:
     "Pictures as a store takes them. `ReidError`: numbers, shapes, or another kind than the store's."
     points = to_float32(embeddings, "an embedding")
     if points.ndim != 2:
         raise ReidError(f"embeddings have shape {points.shape}; expected (n, d)")
-    pictures = Pictures(points, table, _checked(probabilities, attributes), dict(attributes))
+    pictures = Pictures(points, table, _checked(probabilities, attributes), dict(attributes), source)
     fault = _unequal(pictures) or (schema.width and _misfit(pictures, schema))
     if fault:
         raise ReidError(fault)
@@ -92,6 +95,8 @@ def _unequal(pictures: Pictures) -> str:
 def _misfit(pictures: Pictures, schema: StoreSchema) -> str:
     "Why pictures are not of a store's kind; empty if they are."
     width, table = pictures.embeddings.shape[1], pictures.table
+    if pictures.source and schema.source not in ("", pictures.source):
+        return "they were made by another network than the gallery's; expected the same one"
     if width != schema.width:
         return f"embeddings have {width} numbers, the gallery's {schema.width}; expected the same network's"
     if set(pictures.probabilities) != set(schema.attributes):
@@ -108,8 +113,10 @@ class Memory:
     def __init__(self) -> None:
         self.table = pd.DataFrame()
         self.embeddings = np.empty((0, 0), np.float32)
+        self.squares = np.empty(0, np.float32)
         self.probabilities: dict[str, np.ndarray] = {}
         self.attributes: dict[str, Any] = {}
+        self.source = ""
 
     def __len__(self) -> int:
         return len(self.table)
@@ -117,7 +124,7 @@ class Memory:
     @property
     def schema(self) -> StoreSchema:
         "What its pictures have in common."
-        return StoreSchema(self.embeddings.shape[1], self.attributes, list(self.table))
+        return StoreSchema(self.embeddings.shape[1], self.attributes, list(self.table), self.source)
 
     def add(
         self,
@@ -125,16 +132,20 @@ class Memory:
         table: pd.DataFrame,  # (n) rows
         probabilities: Mapping[str, np.ndarray],  # attribute -> (n, classes), float32
         attributes: Mapping[str, Any] | None = None,  # what is to be known of each; the first pictures' stays
+        source: str = "",  # whose embeddings they are; the first pictures' stays
     ) -> None:
         "Add pictures."
+        squares = np.einsum("ij,ij->i", embeddings, embeddings)
         if len(self):
             embeddings = np.concatenate([self.embeddings, embeddings])
+            squares = np.concatenate([self.squares, squares])
             table = pd.concat([self.table, table])
             old = self.probabilities.items()
             probabilities = {name: np.concatenate([p, probabilities[name]]) for name, p in old}
         self.attributes = self.attributes or {name: (attributes or {}).get(name) for name in probabilities}
+        self.source = self.source or source
         self.table = table.reset_index(drop=True)
-        self.embeddings, self.probabilities = embeddings, dict(probabilities)
+        self.embeddings, self.squares, self.probabilities = embeddings, squares, dict(probabilities)
 
     def nearest(
         self,
@@ -143,13 +154,35 @@ class Memory:
         classes: Mapping[str, Sequence[int]],  # attribute -> class numbers that will do
     ) -> pd.DataFrame:  # rows of the table with `distance`, nearest first
         "Of the pictures whose most probable classes fit, the nearest."
-        fits = np.ones(len(self), bool)
-        for name, numbers in classes.items():
-            fits &= np.isin(self.probabilities[name].argmax(1), numbers)
-        rows = fits.nonzero()[0]
+        rows = self._near(point, top, self._fitting(classes))
         distances = np.linalg.norm(self.embeddings[rows] - point, axis=1)
         best = np.argsort(distances, kind="stable")[:top]
         return self.table.iloc[rows[best]].assign(distance=distances[best])
+
+    def _fitting(self, classes: Mapping[str, Sequence[int]]) -> np.ndarray:
+        "Rows whose most probable classes will do."
+        fits = np.ones(len(self), bool)
+        for name, numbers in classes.items():
+            fits &= np.isin(self.probabilities[name].argmax(1), numbers)
+        return fits.nonzero()[0]
+
+    def _near(self, point: np.ndarray, top: int, rows: np.ndarray) -> np.ndarray:
+        "Of these rows, all that may be among the nearest: one product with the query tells the others apart."
+        if len(rows) <= top:
+            return rows
+        query = point.astype(np.float32)
+        about = (self.squares - 2 * (self.embeddings @ query))[rows]
+        # a rounded sum of d products is wrong by less than this
+        slack = 2e-7 * (len(query) + 8) * (np.sqrt(self.squares[rows].max()) + np.linalg.norm(query)) ** 2
+        return rows[about <= np.partition(about, top - 1)[top - 1] + 2 * slack]
+
+    def take(
+        self,
+        rows: ArrayLike,  # (n,) places in the table
+    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:  # (n, d), and attribute -> (n, classes)
+        "Embeddings and probabilities of some pictures."
+        places = np.asarray(rows)
+        return self.embeddings[places], {name: p[places] for name, p in self.probabilities.items()}
 
     def top_by_attributes(
         self,
@@ -173,6 +206,7 @@ def save_pictures(
     "Write a gallery as one file, whole or not at all, without loss."
     arrays = {f"p_{name}": p for name, p in pictures.probabilities.items()}
     arrays |= table_arrays(pictures.table) | {"attributes": text_array(pictures.attributes)}
+    arrays |= {"source": text_array(pictures.source)}
     with atomic_write(path) as part, part.open("wb") as file:
         np.savez(file, allow_pickle=False, embeddings=pictures.embeddings, **arrays)
 
@@ -185,7 +219,8 @@ def read_pictures(
         with np.load(path, allow_pickle=False) as file:
             attributes = array_text(file["attributes"])
             probabilities = {name: file[f"p_{name}"] for name in attributes}
-            return Pictures(file["embeddings"], arrays_table(file), probabilities, attributes)
+            source = str(array_text(file["source"]))
+            return Pictures(file["embeddings"], arrays_table(file), probabilities, attributes, source)
     except Exception as error:  # a damaged archive fails in many ways
         raise ReidError(
             f"{path}: not a readable gallery ({error}); expected a file that Gallery.save of this version wrote"
