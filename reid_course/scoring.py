@@ -74,13 +74,20 @@ def _protocols(frame: pd.DataFrame, gallery: pd.DataFrame | None) -> dict[str, d
     protocols: dict[str, dict[str, Any]] = {}
     near, far = camera_ids(frame), None if gallery is None else camera_ids(gallery)
     if gallery is not None:
-        across = near is not None and far is not None
+        across = near is not None and far is not None and _seen_elsewhere(frame, gallery)
         return {"_cross_camera": {"query_camids": near, "gallery_camids": far}} if across else {"": {}}
     if frame.pid.duplicated().any():
         protocols[""] = {"leave_out": "diagonal"}
     if near is not None and (frame.groupby("pid").camid.nunique() > 1).any():
         protocols["_cross_camera"] = {"query_camids": near, "gallery_camids": near}
     return protocols
+
+
+def _seen_elsewhere(frame: pd.DataFrame, gallery: pd.DataFrame) -> bool:
+    "Whether anybody of the queries is in the gallery by another camera."
+    near, far = (table[["pid", "camid"]].drop_duplicates() for table in (frame, gallery))
+    both = near.merge(far, on="pid")
+    return bool((both.camid_x != both.camid_y).any())
 
 # %% ../nbs/workshop/scoring.ipynb #9fc5130c
 def valid_losses(

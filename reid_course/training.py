@@ -41,6 +41,7 @@ from .sampling import PKBatches, PKBatchSampler, PlainBatches
 from .scoring import attribute_scores, retrieval_scores, score, valid_losses
 from .split import most_frequent_class_accuracy, split_identities
 from .uncertainty import MultiTaskObjective
+from .verification import verify_network
 from .wishes import configured, each_alone, has_identities
 
 _all_ = ["TrainConfig"]
@@ -135,9 +136,7 @@ def train(
     _open(run, trainer, parts)
     trainer.fit(parts.batches, config.epochs)
     if group.rank == 0:
-        _finish(
-            run, trainer.log, most_frequent_class_accuracy(parts.trained, parts.held, without_junk(schema))
-        )
+        _finish(run, trainer, parts)
     return run
 
 
@@ -252,9 +251,12 @@ def _open(run: Run, trainer: Trainer, parts: _Parts) -> None:
         raise ReidError(f"{run} or the data differ between the processes; expected one file system for all")
 
 
-def _finish(run: Run, log: list[dict[str, float]], majority: pd.Series) -> None:
-    "Write the scores of the best and of the last epoch beside the majority-class baseline."
-    run.write_log(log)  # once more: a run may have been killed between its last checkpoint and its log
-    best = best_epoch(log)
-    scores = {"best_epoch": best + 1, "best": log[best], "last": log[-1]}
-    run.write_metrics(scores | {"MFC": majority.to_dict() | {"average": majority.mean()}})
+def _finish(run: Run, trainer: Trainer, parts: _Parts) -> None:
+    "Write the scores of the best and of the last epoch, the majority-class baseline, and the threshold between people."
+    run.write_log(trainer.log)  # a run may have been killed between its last checkpoint and its log
+    best, schema = best_epoch(trainer.log), without_junk(parts.schema)
+    scores = {"best_epoch": best + 1, "best": trainer.log[best], "last": trainer.log[-1]}
+    majority = most_frequent_class_accuracy(parts.trained, parts.held, schema)
+    baseline = {"MFC": majority.to_dict() | {"average": majority.mean()}}
+    own, device = parts.hooks.get("backbone"), next(trainer.model.parameters()).device
+    run.write_metrics(scores | baseline | verify_network(run.best, parts.unseen, parts.held, device, own))

@@ -18,6 +18,7 @@ TAUGHT_IN = {
     "predictions": "11_model",
     "scoring": "12_training",
     "wishes": "12_training",
+    "verification": "12_training",
     "ranked_lists": "14_retrieval",
     "distractors": "15_looking",
 }

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import Field, fields
 from typing import Any
 
-from . import commands, studies
+from . import commands, pictures, studies
 from ..engine.config import TrainConfig
 from ..recipes import RECIPES
 
@@ -142,7 +142,16 @@ def _evaluate(c: argparse.ArgumentParser) -> None:
 
 def _predict(c: argparse.ArgumentParser) -> None:
     _run(c)
-    c.add_argument("images", nargs="+", metavar="IMAGE", help="jpg or png files")
+    said = "image files, and folders of them with all that is below"
+    c.add_argument("images", nargs="+", metavar="IMAGE", help=said)
+    c.add_argument("--csv", metavar="FILE", help="file for a table of the answers, instead of the screen")
+    _device(c)
+
+
+def _same(c: argparse.ArgumentParser) -> None:
+    _run(c)
+    c.add_argument("first", metavar="IMAGE", help="an image of a person")
+    c.add_argument("second", metavar="IMAGE", help="another one")
     _device(c)
 
 
@@ -191,7 +200,8 @@ _COMMANDS: dict[str, _Command] = {  # what it does, its arguments, an example of
     "train": (commands.train, _train, f"{_MINI} --out runs/mine"),
     "reproduce": (studies.reproduce, _reproduce, f"{_MINI} --out runs/again"),
     "evaluate": (commands.evaluate, _evaluate, _DEMO),
-    "predict": (commands.predict, _predict, "runs/demo/resnet photo.jpg"),
+    "predict": (pictures.predict, _predict, "runs/demo/resnet photos --csv answers.csv"),
+    "same": (pictures.same, _same, "runs/demo/resnet one.jpg another.jpg"),
     "search": (commands.search, _search, f"{_DEMO} --where backpack=yes"),
     "submit": (commands.submit, _submit, "runs/mine --data course --out runs/submission"),
     "export": (commands.export, _export, "runs/demo/resnet model.onnx"),

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..data import MARKET, Dataset, Issue, scan_dataset
-from ..engine.decode import read_image
+from ..engine.decode import is_crop, read_image
 from ..engine.display import progress
 from ..errors import ReidError
 
@@ -43,8 +43,7 @@ def _read_all(paths: Sequence[str]) -> tuple[list[Issue], int]:
     issues, odd = [], 0
     for path in progress(paths, "reading images", len(paths)):
         try:
-            height, width = read_image(path).shape[:2]
-            odd += not 1.2 * width <= height <= 5 * width
+            odd += not is_crop(*read_image(path).shape[:2])
         except ReidError as error:
             issues.append(Issue("image", path, str(error)))
     return issues, odd

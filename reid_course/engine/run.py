@@ -74,7 +74,7 @@ class RunFolder(os.PathLike):
         return read_json(self.path / "people.json", "train", "valid", "images")
 
     @property
-    def metrics(self) -> dict[str, Any]:  # best_epoch, best, last, MFC
+    def metrics(self) -> dict[str, Any]:  # best_epoch, best, last, MFC, verification
         "The scores of a finished training."
         if not self.finished:
             raise ReidError(f"{self.path} is not a finished run; expected metrics.json: train it to its end")
@@ -129,7 +129,7 @@ class RunFolder(os.PathLike):
 
     def write_metrics(
         self,
-        metrics: dict[str, Any],  # best_epoch, best, last, MFC
+        metrics: dict[str, Any],  # best_epoch, best, last, MFC, verification
     ) -> None:
         "Write the scores; the run is finished then."
         write_json(self.path / "metrics.json", metrics)
