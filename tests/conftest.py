@@ -39,6 +39,16 @@ def drawn(tmp_path_factory):
     return make_minimarket(folder, 8, (32, 16), "course", images_per_identity=4)
 
 
+@pytest.fixture(scope="session")
+def exam(tmp_path_factory):
+    "Drawn people; query and gallery without labels."
+    from reid_course.data import load_dataset
+    from reid_course.minimarket import make_minimarket
+
+    root = tmp_path_factory.mktemp("exam") / "set"
+    return load_dataset(make_minimarket(root, 5, size=(32, 16), images_per_identity=4, layout="course"))
+
+
 @pytest.fixture
 def course(drawn, tmp_path):
     "A copy to spoil."

@@ -18,7 +18,7 @@ from listing import ROOT
 from PIL import Image
 from scipy import ndimage
 
-SITE = ROOT / "_docs"
+PAGES, SITE = ROOT / "_proc", ROOT / "_docs"  # what nbdev makes of the notebooks, and what comes of it
 FONTS = ROOT / "nbs" / "fonts", ROOT / "reid_course" / "pages" / "fonts"  # the report page has one of them
 KATEX = "katex-0.16.22.tgz"
 KATEX_SHA512 = "XCHRdUw4lf3SKBaJe4EvgqIuWwkPSo9XoeO8GjQW94Bp7TWv9hNhzZjZ+OH9yf1UmLygb7DIT5GSFQiyt16zYg=="

@@ -3,11 +3,13 @@
 import io
 import re
 
+import addresses
 import docs
 import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+import reference
 import site_files
 from bs4 import BeautifulSoup
 from lessons import mark
@@ -23,16 +25,16 @@ def test_front_page_names_the_lessons_and_their_times():
     page = nbformat.read(FRONT, as_version=4)
     text = "\n".join(c.source for c in page.cells)
     rows = re.findall(r"^\| \[.*?\]\((\S+)\) \|.*\| (.+) \|$", text, re.M)
-    assert rows == [(path.name, docs.minutes(path)) for path in LESSONS]
+    assert rows == [(path.name, addresses.minutes(path)) for path in LESSONS]
     shelf = re.findall(r"\((workshop/\w+\.ipynb)\)", text)
-    assert shelf and set(shelf) <= {docs.named(path) for path in WORKSHOP}
+    assert shelf and set(shelf) <= {addresses.named(path) for path in WORKSHOP}
 
 
 def test_stale_lessons_are_named(tmp_path, monkeypatch):
     page = tmp_path / "a.ipynb"
     nbformat.write(new_notebook(cells=[new_code_cell("1 + 1")]), page)
     monkeypatch.setattr(docs, "NOTEBOOKS", [page])
-    monkeypatch.setattr(docs, "NBS", tmp_path)
+    monkeypatch.setattr(addresses, "NBS", tmp_path)
     assert docs.stale() == ["a.ipynb"]
     lesson = nbformat.read(page, as_version=4)
     lesson.metadata["reid_course"] = mark(lesson)
@@ -43,7 +45,7 @@ def test_stale_lessons_are_named(tmp_path, monkeypatch):
 def test_sidebar_has_every_page():
     listed = re.findall(r"- ([\w/]+\.ipynb)", (ROOT / "nbs" / "sidebar.yml").read_text(encoding="utf-8"))
     assert listed[:2] == ["index.ipynb", "start.ipynb"] and len(listed) == len(set(listed))
-    assert set(listed) == {docs.named(path) for path in NOTEBOOKS}
+    assert set(listed) == {addresses.named(path) for path in NOTEBOOKS}
     shelves = ["/" in name for name in listed]
     assert shelves == sorted(shelves), "the course before the workshop"
 
@@ -67,20 +69,20 @@ def test_first_mention_is_linked(text, linked):
 
 
 def test_words_of_another_sense_are_of_this_glossary_and_these_pages():
-    pages = {docs.address(path).removesuffix(".html") for path in NOTEBOOKS}
+    pages = {addresses.address(path).removesuffix(".html") for path in NOTEBOOKS}
     assert set(docs.OTHER_SENSE) <= pages
-    assert set().union(*docs.OTHER_SENSE.values()) <= set(docs.glossary())
+    assert set().union(*docs.OTHER_SENSE.values()) <= set(addresses.glossary())
 
 
 def test_glossary_is_read():
-    assert {"AP", "mAP", "rank-1"} <= set(docs.taught()["metrics.html"])
-    assert docs.glossary()["re-identification"] == "start.ipynb#re-identification"
+    assert {"AP", "mAP", "rank-1"} <= set(addresses.taught()["metrics.html"])
+    assert addresses.glossary()["re-identification"] == "start.ipynb#re-identification"
 
 
 def test_lesson_leads_to_its_sources(tmp_path, monkeypatch):
     lesson = ROOT / "nbs" / "08_triplet.ipynb"
-    assert docs.heading(lesson) == "08 The triplet loss"
-    assert re.fullmatch(r"\d+ min", docs.minutes(lesson))
+    assert addresses.heading(lesson) == "08 The triplet loss"
+    assert re.fullmatch(r"\d+ min", addresses.minutes(lesson))
     links = docs.sources(lesson, {"triplet": "triplet.qmd"})
     for end in ("nbs/08_triplet.ipynb", "(reference/triplet.qmd", "reid_course/triplet.py"):
         assert f"{end})" in links
@@ -103,7 +105,7 @@ def test_lesson_leads_to_its_sources(tmp_path, monkeypatch):
 
 def test_workshop_leads_to_its_sources(tmp_path, monkeypatch):
     notebook = ROOT / "nbs" / "workshop" / "files.ipynb"
-    assert docs.heading(notebook) == "Files that appear whole"
+    assert addresses.heading(notebook) == "Files that appear whole"
     links = docs.sources(notebook, {"engine.files": "files.qmd"})
     for end in ("nbs/workshop/files.ipynb", "(../reference/files.qmd", "reid_course/engine/files.py"):
         assert f"{end})" in links
@@ -127,15 +129,15 @@ def test_reference_is_in_shelves():
         "minimarket": "minimarket.qmd",
         "minimarket.people": "people.qmd",
     }
-    assert docs.shelves(pages) == {
+    assert reference.shelves(pages) == {
         "reid_course": ["", "triplet"],
         "reid_course.minimarket": ["minimarket", "minimarket.people"],
     }
     at = ROOT / "nbs"
-    assert docs.built_in(at / "08_triplet.ipynb").startswith(
+    assert reference.built_in(at / "08_triplet.ipynb").startswith(
         "Built in [lesson 08, The triplet loss](../triplet.ipynb)"
     )
-    assert "workshop page [Errors](../workshop/errors.ipynb)" in docs.built_in(
+    assert "workshop page [Errors](../workshop/errors.ipynb)" in reference.built_in(
         at / "workshop" / "errors.ipynb"
     )
 
@@ -145,7 +147,7 @@ def test_other_projects_find_the_pages():
     for name, page in (("engine.files.atomic_write", "workshop/files"), ("triplet.triplet_loss", "triplet")):
         address = f"{page}.html#{name.split('.')[-1]}"
         assert found.doc(f"reid_course.{name}") == f"https://reid-course.github.io/reid_course/{address}"
-    assert {docs.address(path) for path in NOTEBOOKS} >= set(docs.cross_links())
+    assert {addresses.address(path) for path in NOTEBOOKS} >= set(addresses.cross_links())
 
 
 def test_figure_on_dark():
@@ -167,15 +169,17 @@ def test_figure_on_dark():
 def test_reference_is_readable():
     union = "_Buffer | _SupportsArray[dtype[Any]] | bytes | str | _NestedSequence[complex | bytes | str]"
     long = f"score(distances: ndarray, cameras: {union} | None = None, *, of: dict[str, int] = {{}}) -> Retrieval"
-    page = docs.readable(f"```python\n{long}\n```\n\n| returns | dict |  | accuracy_<name> and `<team>` |\n")
+    page = reference.readable(
+        f"```python\n{long}\n```\n\n| returns | dict |  | accuracy_<name> and `<team>` |\n"
+    )
     assert (
         "    cameras: ArrayLike | None = None,\n    *,\n    of: dict[str, int] = {},\n) -> Retrieval\n"
         in page
     )
     assert "accuracy_&lt;name&gt; and `<team>`" in page
-    row = docs.readable(f"| `attributes` | Sequence[Attribute] | `{ATTRIBUTES!r}` | asked |")
+    row = reference.readable(f"| `attributes` | Sequence[Attribute] | `{ATTRIBUTES!r}` | asked |")
     assert row == "| `attributes` | Sequence[Attribute] | `ATTRIBUTES` | asked |"
-    assert docs.readable("```python\nf(a: int) -> int\n```") == "```python\nf(a: int) -> int\n```"
+    assert reference.readable("```python\nf(a: int) -> int\n```") == "```python\nf(a: int) -> int\n```"
 
 
 def _turned(figure: Image.Image) -> np.ndarray:

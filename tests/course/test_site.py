@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin
 
-import docs
+import addresses
 import pytest
 import site_files
 from browser import WIDTHS, barriers, opened, served, with_fonts
@@ -62,7 +62,7 @@ def seen(
     return faults
 
 
-def addresses(
+def asked(
     page: BeautifulSoup,
 ) -> list[str]:  # without those on other hosts and those inside the page's own text
     "What a page links to and shows."
@@ -80,7 +80,7 @@ def broken(
     anchors = {path: {tag["id"] for tag in page.find_all(id=True)} for path, page in pages.items()}
     faults = []
     for path, page in pages.items():
-        for address in addresses(page):
+        for address in asked(page):
             target, anchor = urldefrag(urljoin(path.as_uri(), address.replace("%", "%25")))
             file = Path(unquote(target.removeprefix("file://")))
             if not file.exists() or (anchor and file in anchors and unquote(anchor) not in anchors[file]):
@@ -150,7 +150,7 @@ def unreached(
     names: Iterable[str],  # of pages
 ) -> list[str]:
     "Links of other nbdev projects to these pages that lead nowhere."
-    wanted, faults = docs.cross_links(), []
+    wanted, faults = addresses.cross_links(), []
     for name in names:
         page = BeautifulSoup((site / name).read_text(encoding="utf-8"), "html.parser")
         there = {tag["id"] for tag in page.find_all(id=True)}
@@ -179,9 +179,9 @@ def test_site_in_a_browser(browser, tmp_path):
 def test_whole_site(browser, tmp_path):
     site = built(tmp_path)
     names = sorted(path.relative_to(site).as_posix() for path in site.rglob("*.html"))
-    assert {docs.address(path) for path in NOTEBOOKS} <= set(names)
-    assert set(docs.cross_links()) <= set(names)
-    assert unreached(site, docs.cross_links()) == []
+    assert {addresses.address(path) for path in NOTEBOOKS} <= set(names)
+    assert set(addresses.cross_links()) <= set(names)
+    assert unreached(site, addresses.cross_links()) == []
     assert broken(site) == []
     assert too_large(site) == []
     assert seen(browser, site, names, tuple(WIDTHS)) == []

@@ -24,7 +24,7 @@ from listing import (
 )
 from support import run
 
-LONGEST = {"": 220, "tests": 330, "tools": 330}  # lines of code; "": of the package
+LONGEST = {"": 220, "tests": 250, "tools": 250}  # lines of code; "": of the package
 ALL_OF_IT = ("cli", "")  # the command, and the front with its doors, may use everything
 FLOORS = floors()  # of the modules at the top
 
@@ -206,7 +206,7 @@ def test_functions_are_short():
 
 def test_most_modules_are_far_shorter():
     lengths = [lines_of_code(path.read_text(encoding="utf-8")) for path in MODULES.values()]
-    assert statistics.median(lengths) <= 110
+    assert statistics.median([n for n in lengths if n]) <= 110  # the fronts of packages are empty
 
 
 def test_bodies_are_counted():
@@ -227,8 +227,9 @@ def test_only_code_is_counted():
 def undocumented(
     source: str,  # of one module
 ) -> list[str]:  # "name: what is missing"
-    "Public functions, classes and methods without docstring, and those with a parameter or result without type."
-    found = []
+    "A module, public functions, classes and methods without docstring; a parameter or result without type."
+    tree = ast.parse(source)
+    found = [] if ast.get_docstring(tree) or not tree.body else ["the module: docstring"]
 
     def look(body: list[ast.stmt], owner: str) -> None:
         for node in body:
@@ -248,7 +249,7 @@ def undocumented(
                 if not node.returns and node.name != "__init__":
                     found.append(f"{name}: type of the result")
 
-    look(ast.parse(source).body, "")
+    look(tree.body, "")
     return found
 
 
@@ -266,9 +267,10 @@ def test_public_names_are_documented(module):
 
 def test_missing_documentation_is_seen():
     source = "def f(a, *, b: int): ...\nclass C:\n    'Doc.'\n    def m(self) -> int: ...\n    def __len__(self): ..."
-    missing = ["f: docstring", "f: type of a", "f: type of the result"]
+    missing = ["the module: docstring", "f: docstring", "f: type of a", "f: type of the result"]
     assert undocumented(source) == [*missing, "C.m: docstring", "C.__len__: type of the result"]
-    assert undocumented("def f(a: int) -> int:\n    'Doc.'\ndef _g(a): ...\nclass _C: ...") == []
+    assert undocumented("'Doc.'\ndef f(a: int) -> int:\n    'Doc.'\ndef _g(a): ...\nclass _C: ...") == []
+    assert undocumented("") == [] and undocumented("x = 1\n'Too late.'") == ["the module: docstring"]
 
 
 # Dependencies
