@@ -209,8 +209,9 @@ class _Parts:
         "Losses and scores on the held-out people."
         if self.unseen is None:
             return dict.fromkeys(("accuracy", "mAP"), float("nan"))
-        predicted = trainer.eval_model.predict(self.unseen, group=self.group)
-        losses = valid_losses(trainer.objective, predicted, self.held, self.config.p, self.config.k)
+        predicted = trainer.eval_model.predict(self.unseen, group=self.group, keep_outputs=True)
+        p, k, triplets = self.config.p, self.config.k, self.config.tasks != "attributes"
+        losses = valid_losses(trainer.objective, predicted, self.held, p, k, triplets)
         scores = retrieval_scores(predicted.embeddings, self.held, group=self.group)
         return losses | attribute_scores(predicted, self.held) | scores
 
