@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from reid_course.data import load_dataset
 
-__version__ = "0.1.0"  # that of settings.ini
+__version__ = "0.1.0"
 _all_ = ["Gallery", "load_dataset", "load_model", "train"]
 _DOORS = {
     "Gallery": "reid_course.retrieval",

@@ -75,22 +75,28 @@ class ReidModel(nn.Module):
         images: Tensor,  # (n, 3, height, width), normalised
     ) -> dict[str, Tensor]:  # float32 logits by attribute, and "embedding": the one to search by
         "One batch, in the mode the network is in; with flip TTA, the mean of the images and their mirror images."
-        outputs = self._outputs(images)
-        if not self.config["flip_tta"]:
-            return outputs
-        mirrored = self._outputs(images.flip(3))  # the same person in the same clothes
-        outputs = {name: (x + mirrored[name]) / 2 for name, x in outputs.items()}
-        if self.embedding is not None and self.embedding.neck is not None:
-            outputs["embedding"] = F.normalize(outputs["embedding"])
-        return outputs
+        return self._answers(images, self._outputs(images))
 
     def _outputs(self, images: Tensor) -> dict[str, Tensor]:
-        "Logits and search embeddings of normalised images."
+        "What `forward` gives, in the network's number format, as float32."
         with autocast(images.device, self.precision):
-            outputs = {name: x.float() for name, x in self(images).items()}
-        if self.embedding is not None:
-            outputs["embedding"] = self.embedding.bnneck(outputs["embedding"])
-        return outputs
+            return {name: x.float() for name, x in self(images).items()}
+
+    def _answers(self, images: Tensor, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        "What is told and searched by, from the outputs of these images."
+        found = self._behind_neck(outputs)
+        if not self.config["flip_tta"]:
+            return found
+        mirrored = self._behind_neck(self._outputs(images.flip(3)))  # the same person in the same clothes
+        found = {name: (x + mirrored[name]) / 2 for name, x in found.items()}
+        if self.embedding is not None and self.embedding.neck is not None:
+            found["embedding"] = F.normalize(found["embedding"])
+        return found
+
+    def _behind_neck(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        if self.embedding is None:
+            return outputs
+        return outputs | {"embedding": self.embedding.bnneck(outputs["embedding"])}
 
     @torch.inference_mode()
     def predict(
@@ -102,6 +108,7 @@ class ReidModel(nn.Module):
         | Sequence[str | Path],  # (n, h, w, 3) uint8, or image files
         batch: int = 128,  # images at once
         group: ProcessGroup = ALONE,  # batches are dealt to its processes; each gets all the predictions
+        keep_outputs: bool = False,  # also what a loss takes: `forward`'s, before the neck, without mirror images
     ) -> Predictions:
         "Attributes and embeddings of images, in evaluation mode. `ReidError`: images of another kind or size."
         if not batch >= 1:
@@ -111,11 +118,10 @@ class ReidModel(nn.Module):
         self.eval()
         group.broadcast_buffers(self)
         batches = [range(len(images))[i : i + batch] for i in range(0, len(images), batch)]
-        parts = self._by_batches(images, [list(rows) for rows in group.shard(batches)])
+        parts = self._by_batches(images, [list(rows) for rows in group.shard(batches)], keep_outputs)
         self.train(was_training)
-        parts = group.all_gather_objects(parts)
-        outputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        return Predictions(outputs.pop("embedding"), outputs, self.schema)
+        answers, *kept = map(_joined, zip(*group.all_gather_objects(parts), strict=True))
+        return Predictions(answers.pop("embedding"), answers, self.schema, *kept)
 
     def _checked(self, images: Any) -> ImageStore | np.ndarray:
         "Images that fit the network."
@@ -135,15 +141,24 @@ class ReidModel(nn.Module):
         return images
 
     def _by_batches(
-        self, images: ImageStore | np.ndarray, batches: list[list[int]]
-    ) -> list[dict[str, np.ndarray]]:
+        self, images: ImageStore | np.ndarray, batches: list[list[int]], keep_outputs: bool
+    ) -> list[list[dict[str, np.ndarray]]]:  # of each batch: the answers and, if kept, the outputs
         device = next(self.parameters()).device
         if isinstance(images, ImageStore):
             read = images.batch_reader(device)(batches)
         else:
             read = (torch.from_numpy(images[rows]).to(device) for rows in batches)
-        outputs = (self.infer(to_input(x)) for x in progress(read, "inference", len(batches)))
-        return [{name: x.cpu().numpy() for name, x in one.items()} for one in outputs]
+        looks = (self._look(to_input(x), keep_outputs) for x in progress(read, "inference", len(batches)))
+        return [[{name: x.cpu().numpy() for name, x in one.items()} for one in look] for look in looks]
+
+    def _look(self, images: Tensor, keep_outputs: bool) -> list[dict[str, Tensor]]:
+        outputs = self._outputs(images)
+        return [self._answers(images, outputs)] + [outputs] * keep_outputs
+
+
+def _joined(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    "Arrays by name, those of all batches one after the other."
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 # %% ../nbs/11_model.ipynb #8c5a7fdc
 MODELS = {"resnet": "ResNet", "convhead": "ConvHead", "sa": "SA"}

@@ -6,7 +6,7 @@
 __all__ = ['Predictions']
 
 # %% ../nbs/workshop/predictions.ipynb #2ef28b75
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -25,6 +25,7 @@ class Predictions:
     embeddings: np.ndarray  # (n, d) float32, to be compared by Euclidean distance
     logits: dict[str, np.ndarray]  # attribute -> (n, classes)
     schema: Schema  # the attributes of the logits, junk among them where it was learned
+    outputs: dict[str, np.ndarray] = field(default_factory=dict)  # what a loss takes, where it was asked for
 
     def __len__(self) -> int:
         return len(self.embeddings)
@@ -33,9 +34,8 @@ class Predictions:
         self,
         rows: Any,  # a slice, row numbers or a mask
     ) -> "Predictions":
-        return Predictions(
-            self.embeddings[rows], {name: z[rows] for name, z in self.logits.items()}, self.schema
-        )
+        logits, outputs = ({name: x[rows] for name, x in one.items()} for one in (self.logits, self.outputs))
+        return Predictions(self.embeddings[rows], logits, self.schema, outputs)
 
     @cached_property
     def probabilities(self) -> dict[str, np.ndarray]:  # attribute -> (n, classes), rows sum to 1

@@ -19,7 +19,7 @@ from .engine.trainer import Objective
 from .metrics import evaluate_embeddings
 from .model import ReidModel
 from .predictions import Predictions
-from .sampling import PKBatchSampler
+from .sampling import PKBatchSampler, ShuffledSampler
 
 # %% ../nbs/workshop/scoring.ipynb #cb74d3ba
 def score(
@@ -92,35 +92,40 @@ def _seen_elsewhere(frame: pd.DataFrame, gallery: pd.DataFrame) -> bool:
 # %% ../nbs/workshop/scoring.ipynb #9fc5130c
 def valid_losses(
     objective: Objective,
-    predicted: Predictions,  # of n held-out images
+    predicted: Predictions,  # of n held-out images, with the outputs that losses take
     frame: pd.DataFrame,  # (n) rows
     p: int,  # identities in a batch
     k: int,  # images of each
+    triplets: bool = True,  # whether the objective needs several images of a person
 ) -> dict[str, float]:  # valid_loss_ar, valid_loss_id, valid_total
-    "The losses on held-out people, in batches drawn as in training."
-    p = min(p, frame.pid.nunique())
-    if p < 2 or not frame.pid.duplicated().any():
+    "The objective's losses on held-out people, in batches drawn as in training; NaN where there are none."
+    batches = _batches(frame, p, k, triplets)
+    if not batches:
         return dict.fromkeys(("valid_loss_ar", "valid_loss_id", "valid_total"), float("nan"))
     outputs, targets = _known(predicted, frame)
     device = next(objective.parameters(), torch.zeros(0)).device
     objective.cpu()
     losses = [
         objective(*({name: x[rows] for name, x in part.items()} for part in (outputs, targets)))
-        for rows in PKBatchSampler(frame.pid.to_numpy(), p, k)
+        for rows in batches
     ]
     objective.to(device)
     means = torch.stack([torch.stack([*row.values()]) for row in losses]).detach().mean(0).tolist()
     return {f"valid_{name}": mean for name, mean in zip(losses[0], means, strict=True)}
 
 
+def _batches(frame: pd.DataFrame, p: int, k: int, triplets: bool) -> list[list[int]]:
+    "Batches of held-out people; of any images where nobody is there twice and no triplet is needed."
+    p = min(p, frame.pid.nunique())
+    if p >= 2 and frame.pid.duplicated().any():
+        return list(PKBatchSampler(frame.pid.to_numpy(), p, k))
+    return [] if triplets else list(ShuffledSampler(len(frame), min(p * k, len(frame))))
+
+
 def _known(
     predicted: Predictions, frame: pd.DataFrame
 ) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-    "Outputs and targets as an objective takes them; junk has no labels here."
-    schema = without_junk(predicted.schema)
-    outputs = {
-        a.name: torch.from_numpy(predicted.probabilities[a.name]).clamp(min=1e-12).log() for a in schema
-    }
-    outputs["embedding"] = torch.from_numpy(predicted.embeddings)
-    attributes, pids = torch.tensor(attribute_targets(frame, schema)), torch.tensor(frame.pid.to_numpy())
-    return outputs, {"attributes": attributes, "pids": pids}
+    "Outputs and targets as an objective takes them: no identity classifier knows these people, and none is junk."
+    outputs = {name: torch.from_numpy(x) for name, x in predicted.outputs.items()}
+    attributes = torch.tensor(attribute_targets(frame, without_junk(predicted.schema)))
+    return outputs, {"attributes": attributes, "pids": torch.tensor(frame.pid.to_numpy())}

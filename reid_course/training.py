@@ -208,8 +208,9 @@ class _Parts:
         "Losses and scores on the held-out people."
         if self.unseen is None:
             return dict.fromkeys(("accuracy", "mAP"), float("nan"))
-        predicted = trainer.eval_model.predict(self.unseen, group=self.group)
-        losses = valid_losses(trainer.objective, predicted, self.held, self.config.p, self.config.k)
+        predicted = trainer.eval_model.predict(self.unseen, group=self.group, keep_outputs=True)
+        p, k, triplets = self.config.p, self.config.k, self.config.tasks != "attributes"
+        losses = valid_losses(trainer.objective, predicted, self.held, p, k, triplets)
         scores = retrieval_scores(predicted.embeddings, self.held, group=self.group)
         return losses | attribute_scores(predicted, self.held) | scores
 
@@ -236,8 +237,9 @@ def _open(run: Run, trainer: Trainer, parts: _Parts) -> None:
     counts = {f"{part}_identities": len(people[part]) if known else 0 for part in ("train", "valid")}
     said = json.loads(json.dumps(asdict(parts.config) | {"own": own} | counts))  # as it will be read again
     group.all_gather_objects([])  # all have seen whether there is such a folder, before one of them makes it
-    if run.begun():
-        run.check_same(said, people)
+    begun = run.begun()
+    if begun:
+        run.check_same(said, people, but=("epochs", "patience", "monitor"))
     elif run.last.exists():
         raise ReidError(
             f"{run.path / 'config.json'} is missing; put a copy in its place, or choose another folder"
@@ -246,9 +248,25 @@ def _open(run: Run, trainer: Trainer, parts: _Parts) -> None:
         run.write_config(said, people)
     if run.last.exists():
         restore_trainer(trainer, run.last)
-    begun = group.all_gather_objects([(len(trainer.log), people)])
-    if any(other != begun[0] for other in begun):
+    seen = group.all_gather_objects([(len(trainer.log), people)])
+    if any(other != seen[0] for other in seen):
         raise ReidError(f"{run} or the data differ between the processes; expected one file system for all")
+    if begun:
+        _reopen(run, said, len(trainer.log), group.rank)
+
+
+def _reopen(run: Run, said: dict[str, Any], done: int, rank: int) -> None:
+    "Go on with other epochs, patience or monitor: more epochs where the learning rate does not depend on the last."
+    before, epochs = run.config, said["epochs"]
+    if epochs != before["epochs"] and said["schedule"] == "cosine":
+        raise ReidError(
+            f"{run} was begun with epochs = {before['epochs']} and a cosine schedule, which ends there, so "
+            f"not with {epochs}; resume with as many, or start another run from its weights (--weights {run})"
+        )
+    if epochs < done:
+        raise ReidError(f"{run} has done {done} epochs; expected epochs of {done} or more, not {epochs}")
+    if before != said and rank == 0:
+        run.reopen(said)
 
 
 def _finish(run: Run, trainer: Trainer, parts: _Parts) -> None:

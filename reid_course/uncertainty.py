@@ -68,44 +68,42 @@ class MultiTaskObjective(Objective):
         people: pd.DataFrame,  # the training's table: rare classes are counted in it
     ):
         super().__init__()
-        self.config, self.names = config, [a.name for a in model.schema]
+        attributes = without_junk(model.schema)
+        self.config, self.names, self.n = config, [a.name for a in model.schema], len(attributes)
         self.weighting = UncertaintyWeighting(config.form)
         self.identify = None if model.embedding is None else model.embedding.classify_identity
         self.class_weights = None
         if config.class_weight_power > 0:
-            attributes = without_junk(model.schema)
-            weights = class_weights(
-                torch.tensor(attribute_targets(people, attributes)), config.class_weight_power, attributes
-            )
-            self.class_weights = [
-                *weights,
-                *[torch.ones(2)] * (len(model.schema) - len(weights)),
-            ]  # junk is not rare
+            targets = torch.tensor(attribute_targets(people, attributes))
+            self.class_weights = class_weights(targets, config.class_weight_power, attributes)
 
     def forward(self, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        "The losses loss_ar and loss_id of a batch, and their weighted total."
-        tasks, embeddings = self.config.tasks, outputs["embedding"]
-        nothing = embeddings.new_zeros(())
-        loss_ar = nothing if tasks == "reid" else self._attributes(outputs, targets["attributes"])
-        loss_id = nothing if tasks == "attributes" else self._identity(embeddings, targets)
+        "loss_ar and loss_id; loss_junk and loss_identity where they are learned, added to these; the weighted total."
+        tasks, nothing = self.config.tasks, outputs["embedding"].new_zeros(())
+        ar = {} if tasks == "reid" else self._attributes(outputs, targets["attributes"])
+        re = {} if tasks == "attributes" else self._identity(outputs["embedding"], targets)
+        loss_ar, loss_id = sum(ar.values(), nothing), sum(re.values(), nothing)
         total = self.weighting(loss_ar, loss_id) if tasks == "both" else loss_ar + loss_id
-        return {"loss_ar": loss_ar, "loss_id": loss_id, "total": total}
+        return {"loss_ar": nothing, "loss_id": nothing} | ar | re | {"total": total}
 
-    def _attributes(self, outputs: Mapping[str, Tensor], targets: Tensor) -> Tensor:
-        "Mean of the cross-entropies; junk is one more attribute where it is learned."
-        logits = [outputs[name] for name in self.names if name in outputs][: targets.shape[1]]
-        weights = self.class_weights and [w.to(targets.device) for w in self.class_weights[: len(logits)]]
-        return attribute_loss(logits, targets, weights)
+    def _attributes(self, outputs: Mapping[str, Tensor], targets: Tensor) -> dict[str, Tensor]:
+        "Mean of the people's cross-entropies; that of junk, whose column is the last, where it is known."
+        logits = [outputs[name] for name in self.names]
+        weights = self.class_weights and [w.to(targets.device) for w in self.class_weights]
+        losses = {"loss_ar": attribute_loss(logits[: self.n], targets[:, : self.n], weights)}
+        if targets.shape[1] > self.n:
+            losses["loss_junk"] = attribute_loss(logits[self.n :], targets[:, self.n :])
+        return losses
 
-    def _identity(self, embeddings: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
+    def _identity(self, embeddings: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
         "Triplet loss, and the identity classifier's loss where people are numbered. Junk belongs to nobody."
         config, pids = self.config, targets["pids"]
         embeddings = embeddings[: len(pids)]
-        loss = triplet_loss(embeddings, pids, config.margin, config.mining)
+        losses = {"loss_id": triplet_loss(embeddings, pids, config.margin, config.mining)}
         if config.identity_weight > 0 and "labels" in targets and self.identify is not None:
             named = identity_loss(self.identify(embeddings), targets["labels"], config.identity_smoothing)
-            loss = loss + config.identity_weight * named
-        return loss
+            losses["loss_identity"] = config.identity_weight * named
+        return losses
 
     def state(self) -> dict[str, float]:
         "The learned log σ of both tasks."

@@ -93,12 +93,12 @@ def train(args: argparse.Namespace) -> None:
     from reid_course.pages.report import report_run
     from reid_course.recipes import recipe
 
-    if args.resume and not Path(args.out).exists():  # killed before it made the folder
-        print(f"{args.out}: nothing to resume yet, so this is the beginning")
     own, skip = options(args), read_skip_list(args.skip_list)
     data, group = load_dataset(args.data, skip), launched(args.device)
     say = print if group.rank == 0 else _nothing
     say(data.summary)
+    if args.resume and not Path(args.out).exists():  # killed before it made the folder
+        say(f"{args.out}: nothing to resume yet, so this is the beginning")
     run = training.train(
         data,
         args.out,
@@ -109,7 +109,7 @@ def train(args: argparse.Namespace) -> None:
         **recipe(args.recipe) | own,
     )
     if group.rank == 0:
-        say(f"look at {report_run(run, data)}")
+        say(f"look at {report_run(run, data, run.model(args.device))}")
 
 
 def options(args: argparse.Namespace) -> dict[str, Any]:

@@ -33,12 +33,13 @@ def demo(args: argparse.Namespace) -> None:
         print(f"drawing {DEMO_IDENTITIES} people to train on, and as many to search for, into {out / 'data'}")
         make_minimarket(out / "data", DEMO_IDENTITIES, DEMO["size"])
     data = load_dataset(out / "data")
+    print(data.summary)
     todo = [own for name, own in THREE_MODELS.items() if not Run(out / name).finished]
-    facts, nothing = _before(data, DEMO, todo, len(THREE_MODELS))
+    facts, nothing = _before(data, DEMO, todo, len(THREE_MODELS), args.device)
     runs = compare(data, out, say=print, device=args.device, **DEMO)
     records = [record(run, "MiniMarket, demo") for run in runs.values()]
     facts["data"] = f"MiniMarket, {facts['data']}"
-    _show(out, report_comparison(out, data, runs, records, nothing, facts))
+    _show(out, report_comparison(out, data, runs, records, nothing, facts, device=args.device))
 
 
 def reproduce(args: argparse.Namespace) -> None:
@@ -57,7 +58,7 @@ def reproduce(args: argparse.Namespace) -> None:
     kept, runs = Path(args.records or out / "records"), {name: Run(out / name) for name in plan}
     there = {name for name in plan if runs[name].finished or (kept / f"{out.name}-{name}.json").exists()}
     todo = [own for name, (_, own, _) in plan.items() if name not in there]
-    facts, nothing = _before(data, settings, todo, len(plan))
+    facts, nothing = _before(data, settings, todo, len(plan), args.device)
     records = experiments.reproduce(data, out, plan, kept, print, device=args.device, **settings)
     models = [r for r in records if r["variant"] in experiments.THREE_MODELS]
     more = {
@@ -65,7 +66,8 @@ def reproduce(args: argparse.Namespace) -> None:
         "One change at a time, %": overview(records).set_index("method"),
         "Which epoch, and how steady the last ten": stability(records).set_index("method"),
     }
-    _show(out, report_comparison(out, data, runs, models, nothing, facts, more))
+    page = report_comparison(out, data, runs, models, nothing, facts, more, args.device)
+    _show(out, page)
 
 
 def _before(
@@ -73,6 +75,7 @@ def _before(
     settings: dict[str, Any],  # that all runs share
     todo: Sequence[dict[str, Any]],  # options of each run that is still to be trained
     n: int,  # runs in all
+    device: str,  # where to compute
 ) -> tuple[dict[str, object], dict[str, dict[str, float]]]:  # facts for the page, and the baselines
     "Say how long it will take; measure what can be had without training."
     from reid_course.course.experiments import baselines, estimate_seconds, in_words
@@ -82,7 +85,9 @@ def _before(
     trained, held = split_identities(data.train, config.valid, config.split_seed)
     if todo:
         different = {json.dumps(own): TrainConfig(**settings | own) for own in todo}
-        cost = {name: estimate_seconds(one, len(trained), len(held)) for name, one in different.items()}
+        cost = {
+            name: estimate_seconds(one, len(trained), len(held), device) for name, one in different.items()
+        }
         minutes = sum(cost[json.dumps(own)] for own in todo) / 60
         print(
             f"{len(todo)} of {n} models to train or finish: about {minutes:.0f} minutes at most", flush=True
@@ -93,7 +98,7 @@ def _before(
         "weights": config.weights or "from scratch",
         "epochs": config.epochs,
     }
-    return facts, baselines(data, config)
+    return facts, baselines(data, config, device)
 
 
 def _show(out: Path, page: Path) -> None:

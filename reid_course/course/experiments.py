@@ -7,6 +7,7 @@ __all__ = ['DEMO_IDENTITIES', 'DEMO', 'THREE_MODELS', 'ABLATIONS', 'colour_histo
            'estimate_seconds', 'planned', 'feasible', 'reproduce', 'in_words']
 
 # %% ../../nbs/workshop/experiments.ipynb #70951b19
+import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -52,6 +53,7 @@ def colour_histogram(
 def baselines(
     data: str | Path | Dataset,  # the folder of a data set, or a data set read
     config: TrainConfig,  # whose split, size and first weights are used
+    device: str = "auto",  # where to compute
 ) -> dict[str, dict[str, float]]:  # scores by name: "colour histogram", "untrained network"
     "Scores of two methods that have learned nothing, on the held-out people. `ReidError`: nobody is held out."
     data = load_dataset(data)
@@ -61,10 +63,12 @@ def baselines(
             f"valid is {config.valid}: nobody is held out to compare methods on; raise it (--valid)"
         )
     images = ImageStore(held.path, config.size)
-    untrained = new_model(config, _learnable(data, config), trained.pid.nunique()).to(pick_device())
+    untrained = new_model(config, _learnable(data, config), trained.pid.nunique())
     return {
         "colour histogram": retrieval_scores(colour_histogram(images[:]), held),
-        "untrained network": retrieval_scores(untrained.predict(images).embeddings, held),
+        "untrained network": retrieval_scores(
+            untrained.to(pick_device(device)).predict(images).embeddings, held
+        ),
     }
 
 
@@ -141,9 +145,10 @@ def estimate_seconds(
     config: TrainConfig,  # of a run
     images: int,  # that it trains on in an epoch
     held: int,  # that it is evaluated on after each epoch
+    device: str = "auto",  # where it will compute
 ) -> float:  # seconds of the whole run on this machine
     "How long a training will take, from a few steps of it on blank images."
-    model = new_model(replace(config, weights=None), MARKET).to(pick_device())
+    model = new_model(replace(config, weights=None), MARKET).to(pick_device(device))
     n, stock = config.p * config.k, min(config.stock_stride_epochs, config.epochs)
     seconds = 0.0
     for strides, epochs in (("imagenet", stock), (config.strides, config.epochs - stock)):
@@ -220,6 +225,14 @@ def reproduce(
             run = compare(data, out, {name: options}, [seed], say, **settings)[name]
             write_json(file, record(run, in_words(data), variant))
         found.append(read_json(file))
+        trained = found[-1].get("config", {})
+        wanted = json.loads(json.dumps(settings | options | {"seed": seed}, default=str))
+        other = next((o for o, value in wanted.items() if trained.get(o, value) != value), None)
+        if other is not None:
+            raise ReidError(
+                f"{file} is of a run with {other} = {trained[other]!r}, not {wanted[other]!r}; "
+                "expected the same options, another folder for records (--records), or none of that name"
+            )
     return found
 
 

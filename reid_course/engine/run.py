@@ -8,7 +8,7 @@ __all__ = ['RunFolder', 'people_record']
 # %% ../../nbs/workshop/run.ipynb #4a07a0bd
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -107,17 +107,26 @@ class RunFolder(os.PathLike):
         self,
         config: dict[str, Any],  # as `write_config` takes it
         people: dict[str, Any],
+        but: Collection[str] = (),  # names of options that may differ
     ) -> None:
         "`ReidError` unless the training was begun with these options on these images."
         remedy = "resume with the same options and data, or choose another folder"
         found = self.config
         for name, value in config.items():
-            if found.get(name) != value:
+            if name not in but and found.get(name) != value:
                 raise ReidError(
                     f"{self} was begun with {name} = {found.get(name)!r}, not {value!r}; {remedy}"
                 )
         if self.people != people:
             raise ReidError(f"{self} was begun on other people or other images; {remedy}")
+
+    def reopen(
+        self,
+        config: dict[str, Any],  # as `write_config` takes it
+    ) -> None:
+        "Let a training go on with other options: it is not finished then."
+        (self.path / "metrics.json").unlink(missing_ok=True)
+        write_json(self.path / "config.json", config)
 
     def write_log(
         self,

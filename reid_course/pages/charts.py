@@ -25,11 +25,12 @@ PAPER = "rgb(255, 255, 255)"
 def chart_curves(
     logs: Mapping[str, pd.DataFrame],  # by title: the log of a run
 ) -> dict[str, "Chart"]:  # by caption; only what was measured
-    "Accuracy, mAP and loss over the epochs (the report, Figure 4)."
+    "Accuracy, mAP and both losses over the epochs (the report, Figure 4)."
     panels = {
         "Attribute accuracy, %": ({"accuracy": "solid"}, 100),
         "mAP, %": ({"mAP": "solid"}, 100),
-        "Total loss": ({"valid_total": "solid", "train_total": "dot"}, 1),
+        "Attribute loss": ({"valid_loss_ar": "solid", "train_loss_ar": "dot"}, 1),
+        "Triplet loss": ({"valid_loss_id": "solid", "train_loss_id": "dot"}, 1),
     }
     charts = {caption: _curves(logs, *panel) for caption, panel in panels.items()}
     return {caption: chart for caption, chart in charts.items() if chart.data}
@@ -42,7 +43,7 @@ def _curves(logs: Mapping[str, pd.DataFrame], columns: Mapping[str, str], factor
     chart, ends = Chart(layout_template="none"), []
     for column, dash in columns.items():
         for title, log in logs.items():
-            if column in log and log[column].notna().any():
+            if column in log and log[column].fillna(0).any():  # a task that is not trained has loss 0
                 values = factor * log[column]
                 _line(chart, title, log["epoch"], values, dash)
                 ends.append(f"{title} {column} {values.iloc[0]:.2f} at first, {values.iloc[-1]:.2f} at last")

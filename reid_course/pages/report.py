@@ -159,6 +159,7 @@ def report_comparison(
     learned_nothing: Mapping[str, Mapping[str, float]],  # of `baselines`
     facts: Mapping[str, object],  # shown under the title
     more: Mapping[str, pd.DataFrame] = {},  # further tables, by caption
+    device: str = "cpu",  # where to compute what the networks see
 ) -> Path:  # report.html
     "Write both tables, the figures and the page of a comparison."
     first, second = table1(records), table2(records, learned_nothing)
@@ -167,7 +168,7 @@ def report_comparison(
             table.to_csv(part)
     chosen = _chosen(records, runs)
     logs = {title: pd.DataFrame(r["log"], dtype=float) for title, (r, _) in chosen.items()}
-    shown = {title: (run.model(), run) for title, (_, run) in chosen.items() if run is not None}
+    shown = {title: (run.model(device), run) for title, (_, run) in chosen.items() if run is not None}
     told = {**facts, "curves and search": _seeds({title: r for title, (r, _) in chosen.items()})}
     tables = {"Table 1: attribute accuracy, %": first, "Table 2: retrieval, %": second, **more}
     return _page(Path(out), "Three models compared", told, tables, logs, records[0]["MFC"], shown, data)

@@ -1,5 +1,6 @@
 """Training and judging at the edges that the lessons do not stand on: weights of files, mirror images, nobody twice."""
 
+import shutil
 from itertools import chain, repeat
 from pathlib import Path
 
@@ -9,21 +10,24 @@ import pytest
 import torch
 from torch import Tensor
 from torchvision.models import ResNet18_Weights, resnet18
+from trained import SMALL, Plain, PowerCut, same_state
 
 from reid_course import training
 from reid_course.backbone import resnet_backbone
-from reid_course.data import ATTRIBUTES, load_dataset
+from reid_course.data import ATTRIBUTES, attribute_targets, load_dataset
 from reid_course.engine.callbacks import Report
-from reid_course.engine.checkpoint import read_tensors
 from reid_course.engine.trainer import Callback, Objective, Trainer
 from reid_course.errors import ReidError
-from reid_course.images import ImageStore
+from reid_course.heads import attribute_loss
+from reid_course.images import ImageStore, to_input
 from reid_course.model import Predictions, build_model
-from reid_course.sampling import PKBatches
+from reid_course.pages.charts import chart_curves
+from reid_course.recipes import recipe
+from reid_course.sampling import PKBatches, PKBatchSampler
 from reid_course.scoring import retrieval_scores
-from reid_course.training import Run, TrainConfig, train, valid_losses
-
-SMALL: dict = {"size": (32, 16), "strides": "imagenet", "weights": None, "p": 4, "k": 2}
+from reid_course.split import split_identities
+from reid_course.training import TrainConfig, train, valid_losses
+from reid_course.triplet import triplet_loss
 
 
 @pytest.fixture
@@ -98,27 +102,6 @@ def test_a_training_ends_when_nothing_gets_better(
     assert len(told) == len(run.log) == 5 and run.metrics["best_epoch"] == 2
 
 
-class PowerCut(Callback):
-    "Fails after some epoch."
-
-    def __init__(
-        self,
-        epoch: int = 1,  # from 1
-    ):
-        self.epoch = epoch
-
-    def on_epoch(self, trainer: Trainer, row: dict[str, float]):
-        if len(trainer.log) == self.epoch:
-            raise KeyboardInterrupt
-
-
-def same_state(one: Run, other: Run):
-    "Weights, task weights and Adam's averages are the same, bit for bit, and so is the log but for the seconds."
-    (here, _), (there, _) = read_tensors(one.last), read_tensors(other.last)
-    assert here.keys() == there.keys() and all(torch.equal(here[name], there[name]) for name in here)
-    pd.testing.assert_frame_equal(one.log.drop(columns="seconds"), other.log.drop(columns="seconds"))
-
-
 class Watch(Callback):
     "Notes the learning rate of every step, and how far the first one moved the weights."
 
@@ -153,3 +136,70 @@ def test_a_warm_up_that_was_cut_goes_on_bit_for_bit(drawn: Path, tmp_path: Path)
         train(drawn, tmp_path / "cut", callbacks=[PowerCut()], **options)
     cut = train(drawn, tmp_path / "cut", resume=True, **options)
     same_state(whole, cut)
+
+
+def unchanged(images: Tensor, generator: torch.Generator) -> Tensor:
+    return images
+
+
+STRONG: dict = recipe("strong") | SMALL | {"precision": "fp32", "epochs": 1}
+
+
+@pytest.mark.parametrize("junk", [0.0, 0.5])
+def test_training_and_held_out_losses_of_the_same_pictures_are_the_same(
+    drawn: Path, tmp_path: Path, junk: float
+):
+    people = load_dataset(drawn).train
+    once = people[people.pid.isin(people.pid.unique()[:4])].groupby("pid").head(4)
+    copies = [shutil.copy(path, tmp_path / f"{i}.jpg") for i, path in enumerate(once.path)]
+    both = pd.concat([once, once.assign(pid=once.pid + 1000, path=[*map(str, copies)])], ignore_index=True)
+    seed = next(s for s in range(99) if len(set(split_identities(both, 0.5, s)[0].pid % 1000)) == 4)
+    options = STRONG | {"k": 4, "lr": 1e-12, "valid": 0.5, "split_seed": seed, "junk": junk}
+    run = train(
+        load_dataset(both, schema=ATTRIBUTES),
+        tmp_path / "run",
+        transform=unchanged,
+        backbone=Plain,
+        **options,
+    )
+    row = run.log.iloc[0]
+    assert row.valid_loss_ar == pytest.approx(row.train_loss_ar, rel=1e-4)
+    assert row.valid_loss_id == pytest.approx(row.train_loss_id, rel=1e-4) and row.valid_loss_id > 0.1
+    more = row.train_loss_identity + (row.train_loss_junk if junk else 0.0)  # nobody held out has these
+    assert more > 1 and row.train_total == pytest.approx(row.valid_total + more, rel=1e-4)
+    charts = chart_curves({"ResNet": run.log})
+    assert [*charts][2:] == ["Attribute loss", "Triplet loss"]  # no chart of two totals
+
+
+def test_held_out_losses_are_the_objectives_own_before_the_neck(drawn: Path, tmp_path: Path):
+    run = train(drawn, tmp_path / "run", **STRONG)
+    held, row = run.held_out(drawn), run.log.iloc[0]
+    with torch.inference_mode():
+        outputs = run.model()(to_input(torch.from_numpy(ImageStore(held.path, (32, 16))[:])))
+    pids, targets = torch.tensor(held.pid.to_numpy()), torch.tensor(attribute_targets(held))
+    losses = [
+        (
+            attribute_loss([outputs[a.name][rows] for a in ATTRIBUTES], targets[rows]).item(),
+            triplet_loss(outputs["embedding"][rows], pids[rows], "soft").item(),
+        )
+        for rows in PKBatchSampler(held.pid.to_numpy(), min(4, held.pid.nunique()), 2)
+    ]
+    loss_ar, loss_id = np.mean(losses, axis=0)
+    assert [row.valid_loss_ar, row.valid_loss_id] == pytest.approx([loss_ar, loss_id], rel=1e-4)
+    weighted = np.exp(-row.log_sigma_ar) * loss_ar + np.exp(-2 * row.log_sigma_id) * loss_id
+    assert row.valid_total == pytest.approx(weighted + row.log_sigma_ar + row.log_sigma_id, rel=1e-4)
+
+
+def test_attribute_loss_of_pictures_of_nobody_known_is_watched(drawn: Path, tmp_path: Path):
+    table = load_dataset(drawn).train.drop(columns="pid")
+    run = train(
+        load_dataset(table, schema=ATTRIBUTES),
+        tmp_path / "run",
+        epochs=9,
+        monitor="valid_total",
+        patience=1,
+        lr=1e-12,
+        **SMALL,
+    )
+    assert run.log.valid_total.notna().all() and (run.log.valid_total == run.log.valid_loss_ar).all()
+    assert len(run.log) < 9
