@@ -50,7 +50,7 @@ def uncertainty_score(
     "How unsure the attribute heads are, on average; junk is not asked. `ReidError` without heads."
     if kind not in KINDS:
         raise ReidError(f"kind {kind!r} is unknown; expected one of {', '.join(KINDS)}")
-    names = [attribute.name for attribute in without_junk(predictions.schema)]
+    names = [attribute.name for attribute in predictions.schema if attribute.role != "junk"]
     if not names:
         raise ReidError("this network has no attribute heads; expected one trained for both tasks")
     each = [_uncertainty(predictions.logits[n], kind, (temperature or {}).get(n, 1.0)) for n in names]

@@ -98,7 +98,8 @@ class Gallery:
         if uri is not None and isinstance(self.store, Memory):
             self._read(Path(uri))
         if source and self.source != source and len(self):
-            raise ReidError(f"{uri} was made by another network; expected a gallery of this one")
+            said = "was made by another network" if self.source else "does not say which network made it"
+            raise ReidError(f"{uri} {said}; expected a gallery of this one")
 
     def __len__(self) -> int:
         return len(self.store)
@@ -106,12 +107,13 @@ class Gallery:
     @property
     def schema(self) -> Schema:
         "The attributes that its pictures have probabilities of; of an empty gallery, those it takes."
-        return _attributes(self.store.schema.attributes) if len(self) else self._schema
+        described = self.store.schema.attributes
+        return _attributes(described) if described or len(self) else self._schema
 
     @property
     def source(self) -> str:
         "Whose embeddings they are: what was said when the first were added."
-        return self.store.schema.source or self._source
+        return self.store.schema.source if len(self) else self._source
 
     @property
     def table(self) -> pd.DataFrame:
@@ -244,8 +246,8 @@ class Gallery:
         try:
             pictures = read_pictures(path)
             told = pictures.attributes, self.store.schema, pictures.source
-            self._schema = _attributes(pictures.attributes)
             self.store.add(*check_pictures(*pictures[:3], *told))
+            self._schema = self.schema  # or what it says of its attributes cannot be read
         except ReidError as error:
             raise ReidError(f"{path}: not a readable gallery ({error})") from error
 

@@ -16,7 +16,7 @@ from .accuracy import attribute_accuracy, balanced_accuracy, macro_f1
 from .data import attribute_targets, camera_ids, without_junk
 from .engine.group import ALONE, ProcessGroup
 from .engine.trainer import Objective
-from .metrics import evaluate_embeddings
+from .metrics import evaluate_embeddings, evaluate_retrieval, re_rank
 from .model import ReidModel
 from .predictions import Predictions
 from .sampling import PKBatchSampler, ShuffledSampler
@@ -27,12 +27,16 @@ def score(
     frame: pd.DataFrame,  # labelled images of people it was not trained on: rows of a data set
     gallery: pd.DataFrame | None = None,  # the images to find them among; None: each among the others
     group: ProcessGroup = ALONE,  # the processes that share the work; each gets all scores
-) -> dict[str, float]:  # those of `attribute_scores` and of `retrieval_scores`
+    re_ranked: bool = False,  # whether the lists are re-ranked and scored once more
+) -> dict[str, float]:  # those of `attribute_scores` and of `retrieval_scores`; re_ranked_… of the latter
     "Every score of a network, as fractions. NaN where the data do not allow one."
     tables = [frame] if gallery is None else [frame, gallery]
     found = [model.predict(table.path.tolist(), group=group) for table in tables]
     others = None if gallery is None else (found[1].embeddings, gallery)
-    return attribute_scores(found[0], frame) | retrieval_scores(found[0].embeddings, frame, others, group)
+    told = found[0].embeddings, frame, others, group
+    again = retrieval_scores(*told, re_ranked=True) if re_ranked else {}
+    scores = attribute_scores(found[0], frame) | retrieval_scores(*told)
+    return scores | {f"re_ranked_{name}": value for name, value in again.items()}
 
 
 _MEASURES = {"accuracy": attribute_accuracy, "balanced": balanced_accuracy, "f1": macro_f1}
@@ -58,12 +62,18 @@ def retrieval_scores(
     gallery: tuple[np.ndarray, pd.DataFrame]
     | None = None,  # (m, d) and (m) rows to find them among; None: these
     group: ProcessGroup = ALONE,  # as in `score`
+    re_ranked: bool = False,  # whether the lists are re-ranked first, by each process
 ) -> dict[str, float]:  # mAP, rank1, mAP_cross_camera, rank1_cross_camera; with a gallery mINP too
     "Scores by the report's protocol, each image among the others, and across cameras. NaN: the data do not allow it."
     others, there = (embeddings, frame) if gallery is None else gallery
     scores = dict.fromkeys(("mAP", "rank1", "mAP_cross_camera", "rank1_cross_camera"), float("nan"))
-    for name, how in _protocols(frame, None if gallery is None else there).items():
-        found = evaluate_embeddings(embeddings, others, frame.pid, there.pid, group=group, **how)
+    protocols = _protocols(frame, None if gallery is None else there)
+    apart = re_rank(embeddings, None if gallery is None else others) if re_ranked and protocols else None
+    for name, how in protocols.items():
+        if apart is None:
+            found = evaluate_embeddings(embeddings, others, frame.pid, there.pid, group=group, **how)
+        else:
+            found = evaluate_retrieval(apart, frame.pid, there.pid, **how)
         scores |= {f"mAP{name}": found.mAP, f"rank1{name}": found.rank1}
         scores |= {} if gallery is None else {f"mINP{name}": found.mINP}
     return scores

@@ -29,7 +29,8 @@ from .engine.distances import squared_distances
 from .engine.files import atomic_write
 from .errors import ReidError
 from .images import ImageStore
-from .model import Predictions, ReidModel
+from .model import ReidModel
+from .retrieval import average_over_neighbours, re_rank
 
 # %% ../nbs/17_submission.ipynb #49098cd8
 def duplicate_positions(
@@ -53,12 +54,16 @@ def write_submission(
     out: str | Path,  # the folder for the two files
     top: int = 200,  # length of each list
     threshold: float = float("inf"),  # images with a higher junk score (lesson 15) stand in no list
+    neighbours: int = 1,  # test images that answer together: each with those nearest to it (lesson 14)
+    re_ranked: bool = False,  # whether the lists are re-ranked (lesson 14)
 ) -> Path:  # the folder
     "Write classification_test.csv and reid_test.txt. `ReidError`: numbers out of range, no images, other attributes."
     if not top >= 1:
         raise ReidError(f"top is {top}; expected 1 or more")
     if not threshold >= 0:
         raise ReidError(f"threshold is {threshold}; expected a junk score, 0 or more")
+    if not neighbours >= 1:
+        raise ReidError(f"neighbours is {neighbours}; expected 1 (each image alone) or more")
     data, out = load_dataset(data), Path(out)
     if not (len(data.query) and len(data.gallery)):
         raise ReidError(f"{data.root} has no query or no test images; expected both")
@@ -68,32 +73,25 @@ def write_submission(
         raise ReidError(
             f"this network does not predict {missing}; a submission needs the report's twelve attributes"
         )
-    queries, gallery = (
-        model.predict(ImageStore(table.path, model.size, cache=False)) for table in (data.query, data.gallery)
-    )
-    _write_answers(out / "classification_test.csv", gallery, data)
-    listed = junk_score(gallery) <= threshold
+    images = [ImageStore(table.path, model.size, cache=False) for table in (data.query, data.gallery)]
+    queries, gallery = map(model.predict, images)
+    answers = gallery if neighbours == 1 else average_over_neighbours(gallery, neighbours)
+    names = pd.Index([Path(path).name for path in data.gallery.path], name="id")
+    with atomic_write(out / "classification_test.csv") as part:
+        to_annotations(answers.classes().set_axis(names)).to_csv(part)
+    listed, pair = junk_score(gallery) <= threshold, (queries.embeddings, gallery.embeddings)
+    rows = iter(re_rank(*pair)) if re_ranked else chain.from_iterable(squared_distances(*pair))
     with atomic_write(out / "reid_test.txt") as part:
-        part.write_text("".join(_lines(queries.embeddings, gallery.embeddings, listed, data, top)))
+        part.write_text("".join(_lines(rows, listed, data, top)))
     return out
 
 
-def _write_answers(file: Path, gallery: Predictions, data: Dataset) -> None:
-    "The most probable class of every attribute, a row a gallery image, names and classes in one table."
-    names = pd.Index([Path(path).name for path in data.gallery.path], name="id")
-    with atomic_write(file) as part:
-        to_annotations(gallery.classes().set_axis(names)).to_csv(part)
-
-
-def _lines(
-    queries: np.ndarray, gallery: np.ndarray, listed: np.ndarray, data: Dataset, top: int
-) -> Iterator[str]:
+def _lines(rows: Iterator[np.ndarray], listed: np.ndarray, data: Dataset, top: int) -> Iterator[str]:
     "One line per query: its file name, and the gallery's best first, without its own copies and junk."
     files = [Path(path).name for path in data.gallery.path]
-    rows = chain.from_iterable(squared_distances(queries, gallery))
     copies = duplicate_positions(data.query.path, data.gallery.path)
     for distances, own, path in progress(
-        zip(rows, copies, data.query.path, strict=True), "ranking", len(queries)
+        zip(rows, copies, data.query.path, strict=True), "ranking", len(copies)
     ):
         left = listed.copy()
         left[own] = False
@@ -103,14 +101,13 @@ def _lines(
 # %% ../nbs/17_submission.ipynb #7bcc65c5
 def validate_submission(
     out: str | Path,  # the folder with the two files
-    data: str | Path | Dataset,  # the data set they are for
+    data: Dataset,  # the one they are for
 ) -> list[str]:  # warnings: answers that are spread unlike the training's
     "`ReidError` naming file, line and rule of the first fault."
     out = Path(out)
     for name in ("classification_test.csv", "reid_test.txt"):
         if not (out / name).is_file():
             raise ReidError(f"{out / name} is missing; expected both files of a submission")
-    data = load_dataset(data)
     known, queries = ({Path(path).name for path in table.path} for table in (data.gallery, data.query))
     table, lists = out / "classification_test.csv", out / "reid_test.txt"
     answers = _read_answers(table, known)

@@ -55,7 +55,7 @@ class Run(RunFolder):
         device: str | torch.device = "cpu",  # where to compute
     ) -> ReidModel:
         "The network of the best epoch."
-        return load_model(self.path if self.path.is_file() else self.best, device)
+        return load_model(self.weights, device)
 
     @property
     def schema(self) -> Schema:

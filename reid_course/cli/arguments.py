@@ -71,8 +71,11 @@ def add_options(
         parser.add_argument(flag, default=argparse.SUPPRESS, help=said, **_how(option))
 
 # %% ../../nbs/workshop/arguments.ipynb #a5c72f18
-def _data(c: argparse.ArgumentParser) -> None:
-    c.add_argument("--data", required=True, help="folder of a data set")
+def _data(c: argparse.ArgumentParser, or_gallery: bool = False) -> None:
+    where = c.add_mutually_exclusive_group(required=True) if or_gallery else c
+    where.add_argument("--data", required=not or_gallery, help="folder of a data set")
+    if or_gallery:
+        where.add_argument("--gallery", metavar="G", help="what index wrote, instead of --data")
     said = "image files to leave out, as data check --write-skip-list names them"
     c.add_argument("--skip-list", metavar="FILE", help=said)
 
@@ -137,6 +140,7 @@ def _reproduce(c: argparse.ArgumentParser) -> None:
 def _evaluate(c: argparse.ArgumentParser) -> None:
     _run(c)
     _data(c)
+    c.add_argument("--re-rank", action="store_true", help="score re-ranked lists too")
     _device(c)
 
 
@@ -155,12 +159,23 @@ def _same(c: argparse.ArgumentParser) -> None:
     _device(c)
 
 
-def _search(c: argparse.ArgumentParser) -> None:
+def _index(c: argparse.ArgumentParser) -> None:
     _run(c)
     _data(c)
+    said = "what to write: a .npz file, which is read into memory, or a .lance folder, which is not"
+    c.add_argument("--out", required=True, metavar="G", help=said)
+    _device(c)
+
+
+def _search(c: argparse.ArgumentParser) -> None:
+    _run(c)
+    _data(c, or_gallery=True)
     c.add_argument("--query", metavar="IMAGE", help="whom to find")
     said = "such as backpack=yes uppercolor=red,blue; several answers of one attribute: any of them will do"
     c.add_argument("--where", nargs="+", action="extend", default=[], metavar="ATTRIBUTE=ANSWER", help=said)
+    said = "weigh --where beside the distance, so that nothing is filtered out; without λ as was measured to be good"
+    c.add_argument("--weight", nargs="?", type=float, const=True, metavar="λ", help=said)
+    c.add_argument("--re-rank", action="store_true", help="order the nearest 1,000 by their neighbours")
     c.add_argument("--top", type=int, default=10, metavar="N", help="how many to list")
     _drop_junk(c)
     c.add_argument("--save", metavar="FIGURE", help="png file for the ranked list")
@@ -171,6 +186,9 @@ def _submit(c: argparse.ArgumentParser) -> None:
     _run(c)
     _data(c)
     c.add_argument("--out", required=True, help="folder for the two files")
+    c.add_argument("--re-rank", action="store_true", help="order each list by neighbours")
+    said = "average the answers over so many nearest images"
+    c.add_argument("--neighbours", type=int, default=1, metavar="N", help=said)
     _drop_junk(c)
     _device(c)
 
@@ -202,6 +220,7 @@ _COMMANDS: dict[str, _Command] = {  # what it does, its arguments, an example of
     "evaluate": (commands.evaluate, _evaluate, _DEMO),
     "predict": (pictures.predict, _predict, "runs/demo/resnet photos --csv answers.csv"),
     "same": (pictures.same, _same, "runs/demo/resnet one.jpg another.jpg"),
+    "index": (commands.index, _index, f"{_DEMO} --out runs/demo/gallery.npz"),
     "search": (commands.search, _search, f"{_DEMO} --where backpack=yes"),
     "submit": (commands.submit, _submit, "runs/mine --data course --out runs/submission"),
     "export": (commands.export, _export, "runs/demo/resnet model.onnx"),

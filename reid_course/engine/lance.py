@@ -232,7 +232,14 @@ class Disk:
     @property
     def table(self) -> pd.DataFrame:
         "The table of all pictures."
-        return columns_frame(self._all(self.schema.columns)) if len(self) else pd.DataFrame()
+        return self.columns(self.schema.columns) if len(self) else pd.DataFrame()
+
+    def columns(
+        self,
+        names: Sequence[str],  # of the table
+    ) -> pd.DataFrame:
+        "Some columns of the table of all pictures; nothing else is read."
+        return columns_frame(self._all(names))
 
     @property
     def embeddings(self) -> np.ndarray:  # (n, d)

@@ -21,16 +21,21 @@ def _nearest(row: np.ndarray, k: int) -> np.ndarray:
     return near[np.argsort(row[near], kind="stable")][:k]
 
 
-def _neighbourhoods(images: np.ndarray, n_query: int, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _neighbourhoods(
+    images: np.ndarray,  # (n, d)
+    n_query: int,  # the first so many
+    first: int,  # where the gallery begins; it is all the rest
+    k: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     "Each image's k nearest (n, k), its largest distance (n,), and the distances (q, g) divided by it."
     n = len(images)
     neighbours, largest = np.empty((n, k), np.intp), np.empty(n, np.float32)
-    distances = np.empty((n_query, n - n_query), np.float32)
+    distances = np.empty((n_query, n - first), np.float32)
     rows = (row for block in squared_distances(images, images) for row in block)
     for i, row in enumerate(rows):
         largest[i] = max(row.max(), np.finfo(np.float32).tiny)  # all images equal: 0/0
         if i < n_query:
-            np.divide(row[n_query:], largest[i], out=distances[i])
+            np.divide(row[first:], largest[i], out=distances[i])
         row[i] = -1  # its own first neighbour
         neighbours[i] = _nearest(row, k)
     return neighbours, largest, distances
@@ -83,7 +88,7 @@ def _minima(weights: csr_array, columns: csc_array, i: int) -> np.ndarray:
 
 def _mix(distances: np.ndarray, weights: csr_array, lam: float) -> np.ndarray:
     "(q, g): the Jaccard distance with a share `lam` of the old one, which is overwritten."
-    columns = weights[len(distances) :].tocsc()
+    columns = weights[weights.shape[0] - distances.shape[1] :].tocsc()
     for i, row in enumerate(distances):
         minima = _minima(weights, columns, i)
         row *= lam
@@ -93,7 +98,7 @@ def _mix(distances: np.ndarray, weights: csr_array, lam: float) -> np.ndarray:
 
 def re_rank(
     query: ArrayLike,  # (q, d) embeddings
-    gallery: ArrayLike,  # (g, d)
+    gallery: ArrayLike | None = None,  # (g, d); None: the queries themselves, each among the others
     k1: int = 20,  # neighbours that count as near, >= 1
     k2: int = 6,  # images averaged in query expansion, >= 1; 1: none
     lam: float = 0.3,  # weight of the original distance, 0..1
@@ -103,7 +108,7 @@ def re_rank(
     Uses the whole gallery and the other queries to answer one query: mark results with it. For n images it takes
     the time of n² distances and memory for q × g of them.
     """
-    queries, others = embedding_pair(query, gallery)
+    queries, others = embedding_pair(query, query if gallery is None else gallery)
     if not min(len(queries), len(others)) > 0:
         raise ReidError(
             f"{len(queries)} queries and {len(others)} gallery images; expected one or more of each"
@@ -112,7 +117,8 @@ def re_rank(
         raise ReidError(f"k1 is {k1} and k2 is {k2}; expected 1 or more")
     if not 0 <= lam <= 1:
         raise ReidError(f"lam is {lam}; expected a number from 0 to 1")
-    images = shifted(np.concatenate([queries, others]), offset(others))[0]
-    k = min(max(k1 + 1, k2), len(images))
-    neighbours, largest, distances = _neighbourhoods(images, len(queries), k)
+    images = others if gallery is None else np.concatenate([queries, others])
+    images, k = shifted(images, offset(others))[0], min(max(k1 + 1, k2), len(images))
+    first = len(images) - len(others)
+    neighbours, largest, distances = _neighbourhoods(images, len(queries), first, k)
     return _mix(distances, _weights(images, neighbours, largest, k1, k2), lam)

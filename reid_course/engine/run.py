@@ -43,6 +43,18 @@ class RunFolder(os.PathLike):
         "The folder's name."
         return self.path.name
 
+    @property
+    def weights(self) -> Path:
+        "The file with the network of the best epoch; of a weights file, that file."
+        return self.path if self.path.is_file() else self.best
+
+    @property
+    def digest(self) -> str:  # 16 hexadecimal digits
+        "A short name for exactly this network. `ReidError`: there is none yet."
+        if not self.weights.is_file():
+            raise ReidError(f"{self} has no network; expected a run that has finished an epoch")
+        return file_digest(self.weights)
+
     def begun(self) -> bool:
         "Whether a training has written its options here."
         return (self.path / "config.json").exists()

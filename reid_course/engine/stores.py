@@ -194,6 +194,13 @@ class Memory:
         best = np.argsort(-score, kind="stable")[:top]
         return self.table.iloc[best].assign(score=score[best])
 
+    def columns(
+        self,
+        names: Sequence[str],  # of the table
+    ) -> pd.DataFrame:
+        "Some columns of the table of all pictures."
+        return self.table[list(names)]
+
     def index(self) -> int:  # pictures that the index covers
         "Nothing is indexed: every search is exact."
         return 0

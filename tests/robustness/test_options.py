@@ -138,31 +138,38 @@ def refused(
     "What a command cannot do with the run of a case."
     nobody, unlabelled = case["valid"] == 0, case["layout"] == "folder"
     heads = case["tasks"] != "reid" and not unlabelled
+    junk = "junk" in command
     if command == "train":
         return "no attribute labels" if unlabelled and case["tasks"] != "reid" else ""
-    if command in ("predict", "words") and not heads:
+    if (command == "predict" or "words" in command) and not heads:
         return "no attribute heads"
-    if command == "evaluate" and nobody and case["layout"] != "official":
+    if command.startswith("evaluate") and nobody and case["layout"] != "official":
         return "held nobody out"
-    if command in ("query", "words", "drop junk") and nobody and case["layout"] == "folder":
-        return "has no gallery and"
-    if command in ("drop junk", "submit, drop junk"):
-        if nobody:
-            return "held nobody out to set a limit"
-        return "" if heads else "no attribute heads"
-    if command == "submit" and not heads:
+    if junk and "stored" in command and (nobody or not heads):
+        return "does not say what is junk"
+    if junk and nobody:
+        return "held nobody out to set a limit"
+    if junk and not heads:
+        return "no attribute heads"
+    if command.startswith("submit") and not heads:
         return "does not predict age"
     return ""
 
 
 COMMANDS = {
     "evaluate": "evaluate RUN --data DATA",
+    "evaluate, re-ranked": "evaluate RUN --data DATA --re-rank",
     "predict": "predict RUN IMAGE",
-    "query": "search RUN --data DATA --query IMAGE --top 3",
+    "query": "search RUN --data DATA --query IMAGE --top 3 --re-rank",
     "words": "search RUN --data DATA --where hat=no hat=yes --top 3",
-    "drop junk": "search RUN --data DATA --query IMAGE --drop-junk",
+    "junk": "search RUN --data DATA --query IMAGE --drop-junk",
+    "index": "index RUN --data DATA --out GALLERY",
+    "stored, words": "search RUN --gallery GALLERY --where hat=no hat=yes --top 3",
+    "stored, words weighed": "search RUN --gallery GALLERY --query IMAGE --where hat=no --weight",
+    "stored, junk": "search RUN --gallery GALLERY --query IMAGE --re-rank --drop-junk",
     "submit": "submit RUN --data DATA --out NEW",
-    "submit, drop junk": "submit RUN --data DATA --out NEW --drop-junk",
+    "submit, together": "submit RUN --data DATA --out NEW --re-rank --neighbours 3",
+    "submit, junk": "submit RUN --data DATA --out NEW --drop-junk",
     "resume": "train --data DATA --out RUN --resume",
 }
 
@@ -190,6 +197,7 @@ def test_a_run_of_any_options_is_read_by_every_command(
     data, run = drawn[case["layout"]], tmp_path / "run"
     image = next(iter(sorted(data.rglob("*.jpg"))))
     places = {"RUN": str(run), "DATA": str(data), "IMAGE": str(image), "NEW": str(tmp_path / "new")}
+    places["GALLERY"] = str(tmp_path / "seen.npz")
     options = words({name: case[name] for name in VALUES}, drawn["start"])
     said = outcome(capsys, ["train", "--data", str(data), "--out", str(run), *options])
     why = refused(case, "train")
