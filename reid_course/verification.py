@@ -168,7 +168,8 @@ def verify_network(
     "The thresholds of a network, as a run keeps them."
     if images is None:
         return {"verification": None}
-    network = load_model(file, device, None if backbone is None else backbone())
+    with torch.random.fork_rng(devices=[]):  # a training leaves the caller's random numbers alone
+        network = load_model(file, device, None if backbone is None else backbone())
     found = measure_verification(network.predict(images).embeddings, frame)
     return {"verification": None if found is None else asdict(found)}
 

@@ -133,7 +133,8 @@ def evaluate(args: argparse.Namespace) -> None:
     say(data.summary)
     for title, tables in _scored(run, data.in_schema(model.schema), say).items():
         scores = 100 * pd.Series(score(model, *tables, group, args.re_rank), dtype=float).dropna()
-        say(f"\n{title}\n{scores.to_string(float_format='{:.2f}'.format)}")
+        none = "no score: nobody has two images, and no attribute is labelled"
+        say(f"\n{title}\n{scores.to_string(float_format='{:.2f}'.format) if len(scores) else none}")
 
 
 def _scored(

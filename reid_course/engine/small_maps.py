@@ -30,7 +30,8 @@ class SmallMapConv2d(nn.Conv2d):
             return super().forward(input)
         if torch.is_grad_enabled():
             return self._product(input)
-        # no answer may depend on what else is in its batch, as rounding in a product does
+        # an image is rounded alike whatever else is in its batch, which a product does not promise; how far the size of
+        # a batch matters all the same is said at `ReidModel.predict`
         with torch.autocast("cpu", torch.bfloat16, enabled=stride == 1):
             return super().forward(input if stride == 1 else input.float())
 
