@@ -151,7 +151,7 @@ def make_app(
         html(part("head", found))
         with gr.Row(elem_classes="sides"):
             with gr.Column(scale=3, min_width=300):
-                file = gr.File(label="A picture of a person", height=150)
+                file = gr.File(label="A picture of a person", height=150, elem_id="first-picture")
                 samples = html(answerer.sampled(), js_on_load=_CLICKED)
                 card = html(elem_id="card")
             with gr.Column(scale=7, min_width=300), gr.Tabs():
@@ -180,7 +180,7 @@ def _search_tab(gr: Any, answerer: Answerer) -> tuple[list[Any], Any]:
 
 def _pair_tab(gr: Any, answerer: Answerer) -> tuple[Any, Any]:
     "A second picture, and what is said of both."
-    second = gr.File(label="A second picture", height=150)
+    second = gr.File(label="A second picture", height=150, elem_id="second-picture")
     return second, gr.HTML(answerer.pair(None, None), elem_id="pair", apply_default_css=False)
 
 
@@ -252,6 +252,7 @@ def web_app(
         ssr_mode=False,
         enable_monitoring=False,
         pwa=False,
+        app_kwargs={"openapi_url": None},
         mcp_server=False,
         theme=theme,
         head=_style(),  # as it stands; `css` would be rewritten, and breaks at a comma inside a selector
@@ -296,4 +297,4 @@ def run_app(
         while thread.is_alive():
             thread.join(0.5)  # without a limit, Windows would not hear of Ctrl-C
     server.should_exit = True
-    thread.join(10)
+    thread.join()  # which has a limit: open connections are given one second

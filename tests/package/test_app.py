@@ -196,7 +196,7 @@ def test_command_serves_this_machine_alone_and_leaves_nothing(world, how, tmp_pa
         mine = dropped(port, Path(world.data.query.path[0]).read_bytes())
         assert mine.is_relative_to(tmp_path / "tmp") and mine.is_file()
         process.send_signal(how)
-        output, _ = process.communicate(timeout=30)
+        output, _ = process.communicate(timeout=60)
     assert (process.returncode, output) == (0, "ended; what was dropped on the page is removed\n")
     assert [*(tmp_path / "tmp").iterdir()] == [] and [*(tmp_path / "here").iterdir()] == []
 
@@ -243,8 +243,11 @@ def cut_off(monkeypatch) -> list[object]:
     return asked
 
 
-def drop(page: Page, path: str | Path, which: int = 0) -> None:
-    page.locator("input[type=file]").nth(which).set_input_files(path)
+expect.set_options(timeout=30_000)  # a machine may have other things to do
+
+
+def drop(page: Page, path: str | Path, which: str = "first") -> None:
+    page.locator(f"#{which}-picture input[type=file]").set_input_files(path)
 
 
 def listed(page: Page) -> list[str]:
@@ -280,7 +283,7 @@ def test_a_dropped_picture_is_ranked_as_the_gallery_does(world, browser, cut_off
 
         drop_again = tmp_path / "stranger.jpg"  # other bytes: nobody says who it is
         drop_again.write_bytes(Path(query.path).read_bytes() + b"0")
-        page.get_by_label("Remove this file").or_(page.get_by_label("Clear")).first.click()
+        page.locator("#first-picture").get_by_label("Clear").click()
         expect(page.locator(".ranked")).to_have_count(0)
         drop(page, drop_again)
         expect(page.locator(".ranked li")).to_have_count(12)
@@ -291,7 +294,9 @@ def test_a_dropped_picture_is_ranked_as_the_gallery_does(world, browser, cut_off
 @pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1440])
-def test_page_is_for_everybody_and_asks_nobody(world, browser, cut_off, tmp_path: Path, width: int, scheme: str):
+def test_page_is_for_everybody_and_asks_nobody(
+    world, browser, cut_off, tmp_path: Path, width: int, scheme: str
+):
     query, other = world.data.query.path[0], world.data.query.path[4]
     measured = {"equal": {"distance": 1e9, "false_accepts": 0.04, "false_rejects": 0.2}}
     with on_air(world, measured=measured) as address:
@@ -305,8 +310,10 @@ def test_page_is_for_everybody_and_asks_nobody(world, browser, cut_off, tmp_path
         expect(page.locator(".ranked li")).to_have_count(12)
         expect(page.locator("#seen-title")).to_be_focused()
         seen.append(barriers(page))
-        page.locator(".ranked button").nth(1).click()  # what was found is asked about in its turn
-        expect(page.locator("#seen-title")).to_have_text(Path(rank(world, page)[1]).name)
+        result = page.locator(".ranked button").nth(1)  # what was found is asked about in its turn
+        path = world.known.table.path[int(result.get_attribute("data-picture"))]
+        result.click()
+        expect(page.locator("#seen-title")).to_have_text(Path(path).name)
 
         # filters and number
         page.get_by_text("Filters and number of pictures").click()
@@ -323,19 +330,21 @@ def test_page_is_for_everybody_and_asks_nobody(world, browser, cut_off, tmp_path
         # same or not; what is no image is refused by its name alone
         page.get_by_role("tab", name="Same person?").click()
         drop(page, query)
-        drop(page, other, 1)
+        drop(page, other, "second")
         expect(page.locator(".same h2")).to_have_text("The same person")
         a, b = world.gallery.model.predict([query, other]).embeddings
         assert f"Distance {((a - b) ** 2).sum() ** 0.5:.3f};" in page.locator(".worth").inner_text()
         seen.append(barriers(page))
         (tmp_path / "text.png").write_text("no image")
-        page.get_by_label("Clear").first.click()
+        page.locator("#first-picture").get_by_label("Clear").click()
         drop(page, tmp_path / "text.png")
         said = page.get_by_role("alert").filter(has_text="Not used").inner_text()
-        assert "text.png: not a readable image (none of JPEG, PNG, BMP, WebP, TIFF)" in said and "/" not in said
+        assert (
+            "text.png: not a readable image (none of JPEG, PNG, BMP, WebP, TIFF)" in said and "/" not in said
+        )
         seen.append(barriers(page))
 
         assert seen == [[]] * len(seen) and (wrong, cut_off) == ([], [])
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.evaluate("[...document.images].filter(i => !i.closest('button') && !i.alt).length") == 0
-        assert page.evaluate("[...document.fonts].some(f => f.family.includes('Source Sans 3') && f.status == 'loaded')")
+        assert page.evaluate("[...document.fonts].map(face => face.status)") == ["loaded"]
