@@ -77,6 +77,7 @@ def opened(
     address: str,
     width: int = 1440,
     scheme: str = "light",  # or "dark"
+    until: str = "networkidle",  # or "load", of a page that keeps a connection open
 ) -> tuple[Page, list[str]]:  # the page, and everything that went wrong on it
     "A page in a browser that reaches this machine only; whatever else is asked for is refused and listed."
     view = browser.new_context(viewport={"width": width, "height": WIDTHS[width]}, color_scheme=scheme)
@@ -94,7 +95,7 @@ def opened(
     page.route("**/*", guard)
     page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.goto(address, wait_until="networkidle")
+    page.goto(address, wait_until=until)
     page.evaluate("document.fonts.ready.then(() => null)")
     return page, wrong
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import Field, fields
 from typing import Any
 
-from . import commands, pictures, studies
+from . import commands, pictures, serving, studies
 from ..engine.config import TrainConfig
 from ..recipes import RECIPES
 
@@ -182,6 +182,16 @@ def _search(c: argparse.ArgumentParser) -> None:
     _device(c)
 
 
+def _serve(c: argparse.ArgumentParser) -> None:
+    _run(c)
+    searched = c.add_mutually_exclusive_group(required=True)
+    searched.add_argument("--data", help="folder of a data set")
+    searched.add_argument("--gallery", metavar="G", help="a stored gallery: a .npz file, or a .lance folder")
+    c.add_argument("--skip-list", metavar="FILE", help="image files of --data to leave out")
+    c.add_argument("--port", type=int, default=7860, metavar="N", help="of this machine; 0: any that is free")
+    _device(c)
+
+
 def _submit(c: argparse.ArgumentParser) -> None:
     _run(c)
     _data(c)
@@ -222,6 +232,7 @@ _COMMANDS: dict[str, _Command] = {  # what it does, its arguments, an example of
     "same": (pictures.same, _same, "runs/demo/resnet one.jpg another.jpg"),
     "index": (commands.index, _index, f"{_DEMO} --out runs/demo/gallery.npz"),
     "search": (commands.search, _search, f"{_DEMO} --where backpack=yes"),
+    "serve": (serving.serve, _serve, _DEMO),
     "submit": (commands.submit, _submit, "runs/mine --data course --out runs/submission"),
     "export": (commands.export, _export, "runs/demo/resnet model.onnx"),
     "progress": (commands.progress, _progress, ""),

@@ -34,6 +34,7 @@ class Finding:
 
 
 _PARTS = {
+    "app": "reid-course serve",
     "gallery": "galleries on disk",
     "hog": "the people detector of lesson 15",
     "onnx": "reid-course export",
