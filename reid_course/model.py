@@ -83,20 +83,18 @@ class ReidModel(nn.Module):
             return {name: x.float() for name, x in self(images).items()}
 
     def _answers(self, images: Tensor, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        "What is told and searched by, from the outputs of these images."
-        found = self._behind_neck(outputs)
-        if not self.config["flip_tta"]:
-            return found
-        mirrored = self._behind_neck(self._outputs(images.flip(3)))  # the same person in the same clothes
-        found = {name: (x + mirrored[name]) / 2 for name, x in found.items()}
-        if self.embedding is not None and self.embedding.neck is not None:
-            found["embedding"] = F.normalize(found["embedding"])
+        "What is told and searched by, from the outputs of these images: behind the neck, the mean with mirror images."
+        looks, head = [outputs], self.embedding
+        if self.config["flip_tta"]:
+            looks.append(self._outputs(images.flip(3)))  # the same person in the same clothes
+        if head is not None:
+            looks = [x | {"embedding": head.bnneck(x["embedding"])} for x in looks]
+        found = looks[0]
+        if len(looks) == 2:
+            found = {name: (x + looks[1][name]) / 2 for name, x in found.items()}
+            if head is not None and head.neck is not None:
+                found["embedding"] = F.normalize(found["embedding"])
         return found
-
-    def _behind_neck(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        if self.embedding is None:
-            return outputs
-        return outputs | {"embedding": self.embedding.bnneck(outputs["embedding"])}
 
     @torch.inference_mode()
     def predict(
@@ -125,7 +123,8 @@ class ReidModel(nn.Module):
         batches = [range(len(images))[i : i + batch] for i in range(0, len(images), batch)]
         parts = self._by_batches(images, [list(rows) for rows in group.shard(batches)], keep_outputs)
         self.train(was_training)
-        answers, *kept = map(_joined, zip(*group.all_gather_objects(parts), strict=True))
+        kinds = zip(*group.all_gather_objects(parts), strict=True)
+        answers, *kept = ({name: np.concatenate([x[name] for x in one]) for name in one[0]} for one in kinds)
         return Predictions(answers.pop("embedding"), answers, self.schema, *kept)
 
     def _checked(self, images: Any) -> ImageStore | np.ndarray:
@@ -162,11 +161,6 @@ class ReidModel(nn.Module):
         outputs = self._outputs(images)
         both = [self._answers(images, outputs)] + [outputs] * keep_outputs
         return [{name: x[:n] for name, x in one.items()} for one in both]
-
-
-def _joined(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    "Arrays by name, those of all batches one after the other."
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 # %% ../nbs/11_model.ipynb #8c5a7fdc
 MODELS = {"resnet": "ResNet", "convhead": "ConvHead", "sa": "SA"}

@@ -14,6 +14,7 @@ import torch
 
 from .accuracy import attribute_accuracy, balanced_accuracy, macro_f1
 from .data import attribute_targets, camera_ids, without_junk
+from .engine.config import TrainConfig
 from .engine.group import ALONE, ProcessGroup
 from .engine.trainer import Objective
 from .metrics import evaluate_embeddings, evaluate_retrieval, re_rank
@@ -104,12 +105,10 @@ def valid_losses(
     objective: Objective,
     predicted: Predictions,  # of n held-out images, with the outputs that losses take
     frame: pd.DataFrame,  # (n) rows
-    p: int,  # identities in a batch
-    k: int,  # images of each
-    triplets: bool = True,  # whether the objective needs several images of a person
+    config: TrainConfig,  # of the training: its batches, and whether they must hold triplets
 ) -> dict[str, float]:  # valid_loss_ar, valid_loss_id, valid_total
     "The objective's losses on held-out people, in batches drawn as in training; NaN where there are none."
-    batches = _batches(frame, p, k, triplets)
+    batches = _batches(frame, config)
     if not batches:
         return dict.fromkeys(("valid_loss_ar", "valid_loss_id", "valid_total"), float("nan"))
     outputs, targets = _known(predicted, frame)
@@ -124,12 +123,13 @@ def valid_losses(
     return {f"valid_{name}": mean for name, mean in zip(losses[0], means, strict=True)}
 
 
-def _batches(frame: pd.DataFrame, p: int, k: int, triplets: bool) -> list[list[int]]:
+def _batches(frame: pd.DataFrame, config: TrainConfig) -> list[list[int]]:
     "Batches of held-out people; of any images where nobody is there twice and no triplet is needed."
-    p = min(p, frame.pid.nunique())
+    p, k = min(config.p, frame.pid.nunique()), config.k
     if p >= 2 and frame.pid.duplicated().any():
         return list(PKBatchSampler(frame.pid.to_numpy(), p, k))
-    return [] if triplets else list(ShuffledSampler(len(frame), min(p * k, len(frame))))
+    any_images = ShuffledSampler(len(frame), min(p * k, len(frame)))
+    return list(any_images) if config.tasks == "attributes" else []
 
 
 def _known(

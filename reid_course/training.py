@@ -188,8 +188,7 @@ class _Parts:
         )
         images, transform = ImageStore(self.trained.path, config.size), hooks.get("transform")
         self.batches = self.batching(images, self.trained, config, self.schema, device, transform, self.group)
-        step = 1 / len(self.batches)
-        schedule = hooks.get("schedule", lambda t: learning_rate(config, t, step))
+        schedule = hooks.get("schedule", lambda t: learning_rate(config, t, 1 / len(self.batches)))
         self.unseen = ImageStore(self.held.path, config.size) if len(self.held) else None
         options: dict[str, Any] = {
             "evaluate": self.evaluate,
@@ -209,8 +208,7 @@ class _Parts:
         if self.unseen is None:
             return dict.fromkeys(("accuracy", "mAP"), float("nan"))
         predicted = trainer.eval_model.predict(self.unseen, group=self.group, keep_outputs=True)
-        p, k, triplets = self.config.p, self.config.k, self.config.tasks != "attributes"
-        losses = valid_losses(trainer.objective, predicted, self.held, p, k, triplets)
+        losses = valid_losses(trainer.objective, predicted, self.held, self.config)
         scores = retrieval_scores(predicted.embeddings, self.held, group=self.group)
         return losses | attribute_scores(predicted, self.held) | scores
 
@@ -239,7 +237,7 @@ def _open(run: Run, trainer: Trainer, parts: _Parts) -> None:
     group.all_gather_objects([])  # all have seen whether there is such a folder, before one of them makes it
     begun = run.begun()
     if begun:
-        run.check_same(said, people, but=("epochs", "patience", "monitor"))
+        run.check_same(said, people)
     elif run.last.exists():
         raise ReidError(
             f"{run.path / 'config.json'} is missing; put a copy in its place, or choose another folder"
@@ -252,21 +250,7 @@ def _open(run: Run, trainer: Trainer, parts: _Parts) -> None:
     if any(other != seen[0] for other in seen):
         raise ReidError(f"{run} or the data differ between the processes; expected one file system for all")
     if begun:
-        _reopen(run, said, len(trainer.log), group.rank)
-
-
-def _reopen(run: Run, said: dict[str, Any], done: int, rank: int) -> None:
-    "Go on with other epochs, patience or monitor: more epochs where the learning rate does not depend on the last."
-    before, epochs = run.config, said["epochs"]
-    if epochs != before["epochs"] and said["schedule"] == "cosine":
-        raise ReidError(
-            f"{run} was begun with epochs = {before['epochs']} and a cosine schedule, which ends there, so "
-            f"not with {epochs}; resume with as many, or start another run from its weights (--weights {run})"
-        )
-    if epochs < done:
-        raise ReidError(f"{run} has done {done} epochs; expected epochs of {done} or more, not {epochs}")
-    if before != said and rank == 0:
-        run.reopen(said)
+        run.go_on(said, len(trainer.log), write=group.rank == 0)
 
 
 def _finish(run: Run, trainer: Trainer, parts: _Parts) -> None:

@@ -86,7 +86,7 @@ def test_nobody_twice_is_not_scored(drawn: Path):
     points = np.eye(len(frame), dtype=np.float32)
     scores = retrieval_scores(points, frame)
     assert len(scores) == 4 and np.isnan(list(scores.values())).all()
-    losses = valid_losses(Objective(), Predictions(points, {}, ()), frame, 16, 4)
+    losses = valid_losses(Objective(), Predictions(points, {}, ()), frame, TrainConfig())
     assert list(losses) == ["valid_loss_ar", "valid_loss_id", "valid_total"]
     assert np.isnan(list(losses.values())).all()
 
