@@ -7,6 +7,7 @@ its true answers, drawn by lot; it is never found itself. Writes the mAP of each
 
 import sys
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -94,11 +95,10 @@ def main() -> None:
     file = Path(sys.argv[1])
     with tempfile.TemporaryDirectory() as folder:
         root = make_minimarket(Path(folder) / "data", IDENTITIES, DEMO["size"], images_per_identity=IMAGES)
-        rows = []
-        for split in (CHOSEN_ON, JUDGED_ON):
-            for seed in SEEDS:
-                rows += measured(split, seed, root, Path(folder) / f"{split}-{seed}")
-                print(f"split {split}, seed {seed}", flush=True)
+        jobs = [(split, seed) for split in (CHOSEN_ON, JUDGED_ON) for seed in SEEDS]
+        with ProcessPoolExecutor(len(jobs)) as pool:
+            found = [pool.submit(measured, *job, root, Path(folder) / f"{job[0]}-{job[1]}") for job in jobs]
+            rows = [row for one in found for row in one.result()]
     said = {
         "data": f"MiniMarket, seed 0, {IDENTITIES} people, {IMAGES} pictures of each",
         "chosen_on": CHOSEN_ON,

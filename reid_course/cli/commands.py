@@ -201,11 +201,11 @@ def search(args: argparse.Namespace) -> None:
     if args.query or args.data:
         from reid_course.training import Run
 
-        run: RunFolder = Run(args.run)
+        run = Run(args.run)
         model = run.model(args.device)
+        gallery = galleries.fresh(args, run, model) if args.data else galleries.stored(args, run, model)
     else:  # words alone need no network
-        run, model = RunFolder(args.run), None
-    gallery = galleries.stored(args, run, model) if args.gallery else galleries.fresh(args, run, model)
+        gallery = galleries.stored(args, RunFolder(args.run))
     print(f"searched {galleries.describe(gallery, args.drop_junk)}")
     found = galleries.answer(gallery, args)
     if args.save:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ..data import Dataset, Schema, load_dataset, person_names
+from ..data import Dataset, Schema, load_dataset
 from ..engine.run import RunFolder
 from ..engine.weighing import WEIGHT
 from ..errors import ReidError
@@ -37,7 +37,7 @@ def searchable(
     frame = data.tables[part]
     table = frame[["path", "pid", "camid"]].assign(split=part)
     if data.names:
-        table["person"] = person_names(data, frame)
+        table["person"] = [data.names.get(pid, str(pid)) for pid in frame.pid]
     for attribute in data.labelled:
         if (frame[attribute.name] >= 0).any():
             words = np.array([*attribute.classes, None], object)  # −1, unknown, is the last
@@ -113,7 +113,7 @@ def fresh(
 def stored(
     args: "argparse.Namespace",  # of `search`
     run: RunFolder,
-    model: "ReidModel | None",  # its network; None: no picture is asked for
+    model: "ReidModel | None" = None,  # its network; None: no picture is asked for
 ) -> Gallery:
     "A gallery that `index` wrote. `ReidError`: another network's."
     gallery = Gallery.open(args.gallery, model, run.digest)

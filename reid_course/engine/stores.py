@@ -135,7 +135,8 @@ class Memory:
         source: str = "",  # whose embeddings they are; the first pictures' stays
     ) -> None:
         "Add pictures."
-        squares = np.einsum("ij,ij->i", embeddings, embeddings)
+        with np.errstate(over="ignore"):
+            squares = np.einsum("ij,ij->i", embeddings, embeddings)
         if len(self):
             embeddings = np.concatenate([self.embeddings, embeddings])
             squares = np.concatenate([self.squares, squares])
@@ -168,12 +169,13 @@ class Memory:
 
     def _near(self, point: np.ndarray, top: int, rows: np.ndarray) -> np.ndarray:
         "Of these rows, all that may be among the nearest: one product with the query tells the others apart."
-        if len(rows) <= top:
-            return rows
         query = point.astype(np.float32)
+        with np.errstate(over="ignore"):
+            reach = (np.sqrt(self.squares[rows].max(initial=0)) + np.linalg.norm(query)) ** 2
+        if len(rows) <= top or not reach < 1e37:  # sums near the end of float32 tell nothing
+            return rows
         about = (self.squares - 2 * (self.embeddings @ query))[rows]
-        # a rounded sum of d products is wrong by less than this
-        slack = 2e-7 * (len(query) + 8) * (np.sqrt(self.squares[rows].max()) + np.linalg.norm(query)) ** 2
+        slack = 2e-7 * (len(query) + 8) * reach  # a rounded sum of d products is wrong by less than this
         return rows[about <= np.partition(about, top - 1)[top - 1] + 2 * slack]
 
     def take(

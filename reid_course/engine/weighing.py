@@ -66,7 +66,7 @@ def spread(
 
 # %% ../../nbs/workshop/weighing.ipynb #weig10
 WEIGHT = 0.3
-"λ: see below what it was chosen by."
+"λ, the weight of the evidence, as a trial on drawn people found it good; `tools/weighted.py` measures it."
 
 
 def weighed(
