@@ -139,7 +139,9 @@ def refused(
     nobody, unlabelled = case["valid"] == 0, case["layout"] == "folder"
     heads = case["tasks"] != "reid" and not unlabelled
     if command == "train":
-        return "no attribute labels" if unlabelled and case["tasks"] != "reid" else ""
+        if unlabelled and case["tasks"] != "reid":
+            return "no attribute labels"
+        return "which an attribute head learns" if case["junk"] and not heads else ""
     if command in ("predict", "words") and not heads:
         return "no attribute heads"
     if command == "evaluate" and nobody and case["layout"] != "official":
