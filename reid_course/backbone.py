@@ -6,8 +6,10 @@
 __all__ = ['STRIDES', 'GeM', 'Backbone', 'resnet_backbone']
 
 # %% ../nbs/04_backbone.ipynb #823a964a
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -122,7 +124,7 @@ STRIDES = {"reid": ((2, 1), (1, 1)), "imagenet": ((2, 2), (2, 2))}
 def resnet_backbone(
     depth: int = 18,  # 18, 34, 50, 101 or 152
     strides: str = "reid",  # "reid" (the report's) or "imagenet" (stock)
-    weights: str | PathLike[str] | None = None,  # None (random), "imagenet", torchvision's file, or a run
+    weights: str | PathLike[str] | None = None,  # None (random), "imagenet", a file, or a run
     pooling: str = "avg",  # "avg" or "gem"
 ) -> Backbone:
     "A ResNet backbone with changed strides (the report, section 3). `ReidError` if the weights cannot be had."
@@ -141,12 +143,25 @@ def _read_weights(weights: str | PathLike[str], depth: int) -> dict[str, Tensor]
         return _imagenet_weights(depth)
     path = Path(weights)
     state = _weights_from_file(RunFolder(path).best if path.is_dir() else path)
-    of_a_run = {
-        name.removeprefix("backbone."): tensor
-        for name, tensor in state.items()
-        if name.startswith("backbone.")
-    }
-    return of_a_run or state
+    return _of_backbone(state, path)
+
+
+def _of_backbone(state: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
+    "The ResNet in a file: of a run, or of another project, which wraps it and puts words before its names."
+    wraps = (state.get(name) for name in ("state_dict", "model_state_dict", "model", "net"))
+    inner = next((wrapped for wrapped in wraps if isinstance(wrapped, Mapping)), state)
+    found = {
+        str(name): x for name, x in inner.items() if "/" not in str(name)
+    }  # with a slash: of an optimiser
+    before = [name.removesuffix(_FIRST) for name in found if name.endswith(_FIRST)]
+    if len(before) > 1:
+        said = f"{path} holds {len(before)} ResNets, {', '.join(repr(x) for x in before)}"
+        raise ReidError(f"{said}; expected one: save that one alone")
+    prefix = before[0] if before else ""
+    return {name.removeprefix(prefix): x for name, x in found.items() if name.startswith(prefix)}
+
+
+_FIRST = "layer1.0.conv1.weight"
 
 
 def _fill(backbone: Backbone, state: dict[str, Tensor], source: str, depth: int) -> None:

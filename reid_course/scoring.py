@@ -83,6 +83,8 @@ def retrieval_scores(
 def _protocols(frame: pd.DataFrame, gallery: pd.DataFrame | None) -> dict[str, dict[str, Any]]:
     "Arguments of `evaluate_embeddings` by the ending of the scores' names: of the protocols that the data allow."
     protocols: dict[str, dict[str, Any]] = {}
+    if (frame.pid < 1).any():  # it is not known who they are
+        return protocols
     near, far = camera_ids(frame), None if gallery is None else camera_ids(gallery)
     if gallery is not None:
         across = near is not None and far is not None and _seen_elsewhere(frame, gallery)

@@ -41,7 +41,12 @@ def configured(
             f"{data.root} has no attribute labels, and {config.model} is a way to read attributes; "
             "expected labels, or model='resnet' (--model resnet)"
         )
-    return config, (*schema, JUNK) if config.junk > 0 and schema else schema
+    if config.junk > 0 and (not schema or config.tasks == "reid"):
+        raise ReidError(
+            f"junk is {config.junk}, which an attribute head learns, and no attribute is learned here; "
+            "expected labels and tasks both or attributes, or junk=0 (--junk 0)"
+        )
+    return config, (*schema, JUNK) if config.junk > 0 else schema
 
 
 def _possible_tasks(data: Dataset, schema: Schema, wish: str | None) -> str:

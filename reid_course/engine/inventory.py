@@ -23,10 +23,13 @@ from ..errors import ReidError
 # %% ../../nbs/workshop/inventory.ipynb #inv-list
 PARTS = ("train", "query", "gallery")
 "The tables of a data set."
-READ = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff"))
+READ = frozenset(
+    (".jpg", ".jpeg", ".jpe", ".jif", ".jfif", ".mpo", ".png", ".apng", ".bmp", ".webp", ".tif", ".tiff")
+)
 "Kinds of image files that are read."
 UNREAD = frozenset((".heic", ".heif", ".avif", ".gif", ".jp2", ".jxl", ".psd", ".svg", ".pgm", ".ppm"))
-UNREAD |= {".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf"}
+UNREAD |= {".hif", ".jpx", ".jpf", ".j2k", ".pnm", ".pbm", ".pfm", ".tga", ".dib", ".ico", ".exr", ".hdr"}
+UNREAD |= {".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".orf", ".rw2", ".raf", ".srw", ".pef"}
 "Pictures that are not read: each one is an issue."
 
 
@@ -99,7 +102,8 @@ def _closed(error: OSError) -> None:
 # %% ../../nbs/workshop/inventory.ipynb #inv-grammar
 _NAME = re.compile(r"(-1|\d{1,9})_c(\d{1,9})(?:s\d+)?(?:_.*)?", re.I | re.A | re.S)
 _CAMERA = re.compile(r"(?:^|[_-])c(?:am(?:era)?)?(\d{1,9})(?=s\d|[_.-])", re.I | re.A)
-_NOBODY = {"-1": -1, "junk": -1, "distractor": 0, "distractors": 0}
+_NOBODY = {"junk": -1, "distractor": 0, "distractors": 0}
+_RESERVED = re.compile(r"0+(?:\.0*)?|(-0*1)(?:\.0*)?", re.A)  # 0000 and -1, as a table of floats has them too
 
 
 def parse_name(
@@ -134,8 +138,9 @@ def reserved_pid(
     name: str,  # of a person's folder
 ) -> int | None:  # 0 distractor, −1 junk; None: the name of a person
     "What `0000`, `-1`, `distractors` and `junk` mean in every layout."
-    word = name.casefold()
-    return 0 if word and not word.strip("0") else _NOBODY.get(word)
+    word = name.strip().casefold()
+    number = _RESERVED.fullmatch(word)
+    return (-1 if number[1] else 0) if number else _NOBODY.get(word)
 
 
 def number_people(

@@ -36,6 +36,7 @@ from reid_course.pages.figures import (
 from ..results import table1, table2
 from ..retrieval import Gallery
 from ..training import Run
+from ..wishes import each_alone
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure as Chart
@@ -227,6 +228,7 @@ def _explore(
     galleries, attention = {}, {}
     for title, (model, run) in shown.items():
         held = run.held_out(data)
+        held = held if (held.pid > 0).all() else each_alone(held)  # who they are may be unknown
         galleries[title] = Gallery(model=model)
         galleries[title].add_images(held)
         weights = listening(model, ImageStore(held.path, model.size, cache=False))

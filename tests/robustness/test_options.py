@@ -140,7 +140,9 @@ def refused(
     heads = case["tasks"] != "reid" and not unlabelled
     junk = "junk" in command
     if command == "train":
-        return "no attribute labels" if unlabelled and case["tasks"] != "reid" else ""
+        if unlabelled and case["tasks"] != "reid":
+            return "no attribute labels"
+        return "which an attribute head learns" if case["junk"] and not heads else ""
     if (command == "predict" or "words" in command) and not heads:
         return "no attribute heads"
     if command.startswith("evaluate") and nobody and case["layout"] != "official":
