@@ -102,7 +102,8 @@ def _is_of(model: "ReidModel", gallery: "Gallery") -> bool:
 # %% ../../nbs/workshop/serving.ipynb #serving09
 def serve(args: argparse.Namespace) -> None:
     "A local page: drop a picture, see its attributes and the ranked gallery; same person or not."
-    from reid_course.pages.app import import_gradio, listen, make_app, run_app
+    from reid_course.pages.app import import_gradio, make_app
+    from reid_course.pages.loopback import listen, run_app
     from reid_course.training import Run
 
     if args.gallery and args.skip_list:
@@ -116,8 +117,12 @@ def serve(args: argparse.Namespace) -> None:
         else:
             searched = searched_data(run, model, args.data, args.skip_list)
         print(searched.found)
-        app = make_app(model, searched.gallery, searched.known, searched.names, _measured(run), searched.shown)
-        print(f"look at http://127.0.0.1:{listener.getsockname()[1]} in a browser; Ctrl-C ends it", flush=True)
+        app = make_app(
+            model, searched.gallery, searched.known, searched.names, _measured(run), searched.shown
+        )
+        print(
+            f"look at http://127.0.0.1:{listener.getsockname()[1]} in a browser; Ctrl-C ends it", flush=True
+        )
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # asked to end: clean up, as after Ctrl-C
         run_app(app, listener)
     print("ended; what was dropped on the page is removed")

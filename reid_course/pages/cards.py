@@ -130,11 +130,17 @@ def _notes(predicted: Predictions, path: str | Path, who: str, copies: int) -> t
     "What is to be known of a picture, a line each."
     junk = next((predicted.probabilities[a.name][0, 1] for a in predicted.schema if a.role == "junk"), 0.0)
     height, width = read_image(path).shape[:2]
-    notes = [f"{who}, as the data set says." if who else "Not known who this is: nothing is marked right or wrong."]
+    notes = [
+        f"{who}, as the data set says." if who else "Not known who this is: nothing is marked right or wrong."
+    ]
     notes += ["The data set has this very picture; it is left out of what is found."] if copies else []
     notes += [f"Probably no proper picture of a person ({100 * junk:.0f} %)."] if junk > 0.5 else []
     odd = not 1.2 * width <= height <= 5 * width
-    notes += [f"{width}×{height} pixels: expected one person, cut out, about twice as high as wide."] if odd else []
+    notes += (
+        [f"{width}×{height} pixels: expected one person, cut out, about twice as high as wide."]
+        if odd
+        else []
+    )
     return tuple(notes)
 
 # %% ../../nbs/workshop/cards.ipynb #cards13

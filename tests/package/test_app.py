@@ -25,8 +25,9 @@ from support import failed, run
 
 from reid_course.data import load_dataset
 from reid_course.minimarket import make_minimarket
-from reid_course.pages.app import listen, make_app, web_app
+from reid_course.pages.app import make_app
 from reid_course.pages.cards import KnownPictures
+from reid_course.pages.loopback import listen, web_app
 from reid_course.retrieval import Gallery
 from reid_course.training import train
 
@@ -122,7 +123,7 @@ def test_a_taken_port_is_one_line(capsys, world: SimpleNamespace):
 
 
 def test_gradio_is_imported_when_it_is_asked_for():
-    code = "import sys, reid_course.cli.serving, reid_course.pages.app; print('gradio' in sys.modules)"
+    code = "import sys, reid_course.cli.serving, reid_course.pages.loopback; print('gradio' in sys.modules)"
     assert run("python", "-c", code) == (0, "False\n")
 
 
