@@ -302,6 +302,8 @@ def test_page_is_for_everybody_and_asks_nobody(
     measured = {"equal": {"distance": 1e9, "false_accepts": 0.04, "false_rejects": 0.2}}
     with on_air(world, measured=measured) as address:
         page, wrong = opened(browser, address, width, scheme, until="load")
+        expect(page.locator(".samples button")).to_have_count(12)
+        expect(page).to_have_title("Search by picture")
         seen = [barriers(page)]
 
         # by keyboard: to a sample, taken, and on to what is said of it
