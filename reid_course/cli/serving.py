@@ -102,7 +102,8 @@ def _is_of(model: "ReidModel", gallery: "Gallery") -> bool:
 # %% ../../nbs/workshop/serving.ipynb #serving09
 def serve(args: argparse.Namespace) -> None:
     "A local page: drop a picture, see its attributes and the ranked gallery; same person or not."
-    from reid_course.pages.app import import_gradio, listen, make_app, run_app
+    from reid_course.pages.app import import_gradio, make_app
+    from reid_course.pages.loopback import listen, run_app
     from reid_course.training import Run
 
     if args.gallery and args.skip_list:

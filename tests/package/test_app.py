@@ -25,8 +25,9 @@ from support import failed, run
 
 from reid_course.data import load_dataset
 from reid_course.minimarket import make_minimarket
-from reid_course.pages.app import listen, make_app, web_app
+from reid_course.pages.app import make_app
 from reid_course.pages.cards import KnownPictures
+from reid_course.pages.loopback import listen, web_app
 from reid_course.retrieval import Gallery
 from reid_course.training import train
 
@@ -122,7 +123,7 @@ def test_a_taken_port_is_one_line(capsys, world: SimpleNamespace):
 
 
 def test_gradio_is_imported_when_it_is_asked_for():
-    code = "import sys, reid_course.cli.serving, reid_course.pages.app; print('gradio' in sys.modules)"
+    code = "import sys, reid_course.cli.serving, reid_course.pages.loopback; print('gradio' in sys.modules)"
     assert run("python", "-c", code) == (0, "False\n")
 
 
@@ -301,6 +302,8 @@ def test_page_is_for_everybody_and_asks_nobody(
     measured = {"equal": {"distance": 1e9, "false_accepts": 0.04, "false_rejects": 0.2}}
     with on_air(world, measured=measured) as address:
         page, wrong = opened(browser, address, width, scheme, until="load")
+        expect(page.locator(".samples button")).to_have_count(12)
+        expect(page).to_have_title("Search by picture")
         seen = [barriers(page)]
 
         # by keyboard: to a sample, taken, and on to what is said of it
