@@ -66,7 +66,7 @@ def _demo_settings(
     from reid_course.course.experiments import DEMO
     from reid_course.split import split_identities
 
-    settings = DEMO if epochs is None else DEMO | {"epochs": epochs}
+    settings: dict[str, Any] = DEMO if epochs is None else DEMO | {"epochs": epochs}
     config = TrainConfig(**settings)
     trained, _ = split_identities(data.train, config.valid, config.split_seed)
     return settings | {"p": min(config.p, trained.pid.nunique())}
