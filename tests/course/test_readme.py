@@ -59,9 +59,9 @@ def test_lines_for_who_wants_the_library(tmp_path):
     (tmp_path / "lines.py").write_text(lines)
     code, said = run("python", "lines.py", cwd=tmp_path, seconds=600, PYTHONPATH=str(ROOT))
     assert code == 0, said
-    labels, ranked = said.split("distance")
-    assert [line.split()[0] for line in labels.splitlines()[-4:-1]] == ["0", "1", "2"], said
-    assert len(re.findall("people/bounding_box_test/", ranked)) <= 5, said
+    labelled = re.findall(r"^(\d+) +(?:young|teenager|adult|old) ", said, re.M)  # a wide table may wrap
+    assert labelled[:3] == ["0", "1", "2"], said
+    assert 1 <= len(re.findall("people/bounding_box_test/", said)) <= 5, said
 
 
 def made(folder, *cells):
