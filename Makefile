@@ -11,8 +11,9 @@ export PIP_BUILD_CONSTRAINT := constraints.txt
 help:  ## list the targets (what `make` alone does)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s%s\n", $$1, $$2}' Makefile
 
-install: .venv/installed  ## make .venv with the exact tested versions
+install: .venv/installed  ## make .venv with the exact tested versions; 2 minutes, 7 GB
 .venv/installed: settings.ini setup.py pyproject.toml constraints.txt
+	@echo "installing into .venv: about 2 minutes and 7 GB on Linux, of it 5.5 GB PyTorch with its libraries for NVIDIA cards"
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install -e '.[dev]' -c constraints.txt
 	touch $@

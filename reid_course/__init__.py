@@ -9,10 +9,13 @@ __all__ = ['Gallery', 'load_dataset', 'load_model', 'train']
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from reid_course.data import load_dataset
+if TYPE_CHECKING:  # "as" says that a name is handed on
+    from reid_course.data import load_dataset as load_dataset
+    from reid_course.model import load_model as load_model
+    from reid_course.retrieval import Gallery as Gallery
+    from reid_course.training import train as train
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 _all_ = ["Gallery", "load_dataset", "load_model", "train"]
 _DOORS = {
     "Gallery": "reid_course.retrieval",

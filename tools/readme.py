@@ -74,5 +74,15 @@ def readme(
     return tight.strip() + "\n"
 
 
+def blocks(
+    heading: str,  # of a section of README.md
+    language: str,  # behind the fence: "python", "py" or "sh"
+) -> list[str]:
+    "The code that a section of the README shows."
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (section,) = re.findall(rf"^## {heading}\n(.*?)(?=^## |\Z)", text, re.M | re.S)
+    return re.findall(rf"^```{language}\n(.*?)^```", section, re.M | re.S)
+
+
 if __name__ == "__main__":
     (ROOT / "README.md").write_text(readme(FRONT), encoding="utf-8", newline="\n")

@@ -96,6 +96,9 @@ def _drop_junk(c: argparse.ArgumentParser) -> None:
 
 def _demo(c: argparse.ArgumentParser) -> None:
     c.add_argument("--out", default="runs/demo", help="folder for data, runs, tables and report")
+    said = "people to draw for training; 8 for a quick look (default: 180)"
+    c.add_argument("--identities", type=int, metavar="N", help=said)
+    c.add_argument("--epochs", type=int, metavar="N", help="of each model (default: 5)")
     _device(c)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from .commands import options
 from ..engine.config import TrainConfig
+from ..errors import ReidError
 
 if TYPE_CHECKING:
     from reid_course.data import Dataset
@@ -21,25 +22,55 @@ if TYPE_CHECKING:
 # %% ../../nbs/workshop/studies.ipynb #2218e24e
 def demo(args: argparse.Namespace) -> None:
     "The main job on the embedded data."
-    from reid_course.course.experiments import DEMO, DEMO_IDENTITIES, THREE_MODELS, compare
-    from reid_course.data import load_dataset
+    from reid_course.course.experiments import THREE_MODELS, compare
     from reid_course.engine.records import record
-    from reid_course.minimarket import make_minimarket
     from reid_course.pages.report import report_comparison
     from reid_course.training import Run
 
     out = Path(args.out)
-    if not (out / "data").exists():
-        print(f"drawing {DEMO_IDENTITIES} people to train on, and as many to search for, into {out / 'data'}")
-        make_minimarket(out / "data", DEMO_IDENTITIES, DEMO["size"])
-    data = load_dataset(out / "data")
+    data = _drawn(out / "data", args.identities)
     print(data.summary)
+    settings = _demo_settings(data, args.epochs)
     todo = [own for name, own in THREE_MODELS.items() if not Run(out / name).finished]
-    facts, nothing = _before(data, DEMO, todo, len(THREE_MODELS), args.device)
-    runs = compare(data, out, say=print, device=args.device, **DEMO)
+    facts, nothing = _before(data, settings, todo, len(THREE_MODELS), args.device)
+    runs = compare(data, out, say=print, device=args.device, **settings)
     records = [record(run, "MiniMarket, demo") for run in runs.values()]
     facts["data"] = f"MiniMarket, {facts['data']}"
     _show(out, report_comparison(out, data, runs, records, nothing, facts, device=args.device))
+
+
+def _drawn(
+    folder: Path,  # is made unless it is there
+    wanted: int | None,  # people to train on; None: what is there, or else the demo's number
+) -> "Dataset":
+    "Drawn people. `ReidError`: others than those wanted are there."
+    from reid_course.course.experiments import DEMO, DEMO_IDENTITIES
+    from reid_course.data import load_dataset
+    from reid_course.minimarket import make_minimarket
+
+    n = DEMO_IDENTITIES if wanted is None else wanted
+    if not folder.exists():
+        print(f"drawing {n} people to train on, and as many to search for, into {folder}")
+        make_minimarket(folder, n, DEMO["size"])
+    data = load_dataset(folder)
+    found = data.train.pid.nunique()
+    if wanted not in (None, found):
+        raise ReidError(f"{folder} has {found} people to train on, not {wanted}; choose another --out")
+    return data
+
+
+def _demo_settings(
+    data: "Dataset",
+    epochs: int | None,  # None: the demo's own number
+) -> dict[str, Any]:  # options that all runs share
+    "What the demo trains with; of few people all go into a batch."
+    from reid_course.course.experiments import DEMO
+    from reid_course.split import split_identities
+
+    settings: dict[str, Any] = DEMO if epochs is None else DEMO | {"epochs": epochs}
+    config = TrainConfig(**settings)
+    trained, _ = split_identities(data.train, config.valid, config.split_seed)
+    return settings | {"p": min(config.p, trained.pid.nunique())}
 
 
 def reproduce(args: argparse.Namespace) -> None:

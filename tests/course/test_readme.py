@@ -1,12 +1,14 @@
 """README.md is the course's front page, made readable on a code host."""
 
 import re
+import sys
 
 import nbformat
 import pytest
 from listing import ROOT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
-from readme import from_root, readme
+from readme import blocks, from_root, readme
+from support import run
 
 
 @pytest.mark.parametrize(
@@ -31,6 +33,35 @@ def test_links_of_this_readme_resolve():
     assert len(targets) > 20 and not [
         t for t in targets if not re.match("[a-z]+:", t) and not (ROOT / t).exists()
     ]
+
+
+@pytest.mark.parametrize("heading, language", [("As a library", "python"), ("Your own data", "py")])
+def test_lines_of_this_readme_have_types_that_an_editor_shows(heading, language, tmp_path):
+    (lines,) = blocks(heading, language)
+    shown = {
+        "run": "Run",
+        "data": "Dataset",
+        "model": "ReidModel",
+        "gallery": "Gallery",
+        "found": "Predictions",
+    }
+    shown = {name: kind for name, kind in shown.items() if f"{name} = " in lines}
+    assert len(shown) >= 2
+    (tmp_path / "lines.py").write_text(lines + "".join(f"reveal_type({name})\n" for name in shown))
+    where = ("--python", sys.prefix, "--extra-search-path", ROOT, "--ignore", "undefined-reveal")
+    code, said = run("ty", "check", *where, "--output-format", "concise", tmp_path / "lines.py", cwd=tmp_path)
+    assert code == 0 and re.findall(r"type: `(\w+)`", said) == list(shown.values()), said
+
+
+def test_lines_for_who_wants_the_library(tmp_path):
+    (lines,) = blocks("As a library", "python")
+    assert len([line for line in lines.splitlines() if line]) <= 10
+    (tmp_path / "lines.py").write_text(lines)
+    code, said = run("python", "lines.py", cwd=tmp_path, seconds=600, PYTHONPATH=str(ROOT))
+    assert code == 0, said
+    labelled = re.findall(r"^(\d+) +(?:young|teenager|adult|old) ", said, re.M)  # a wide table may wrap
+    assert labelled[:3] == ["0", "1", "2"], said
+    assert 1 <= len(re.findall("people/bounding_box_test/", said)) <= 5, said
 
 
 def made(folder, *cells):

@@ -22,7 +22,8 @@ def run(
 ) -> tuple[int, str]:  # exit code (negative: ended by a signal) and everything printed
     "Run a command in a process of its own."
     name, *arguments = map(str, command)
-    program = sys.executable if name == "python" else Path(sysconfig.get_path("scripts")) / name
+    found = shutil.which(name, path=sysconfig.get_path("scripts"))  # Windows adds an ending
+    program = sys.executable if name == "python" else found or name
     process = subprocess.Popen(
         [program, *arguments],
         cwd=cwd,
