@@ -20,39 +20,67 @@ data check made
 predict best.safetensors one.jpg
 predict missing.safetensors one.jpg
 """
-ALL = f"""
+BEGIN = """
 import os, sys
-sys.stderr = sys.stdout
 os.umask(int(sys.argv[1], 8))
+if hasattr(os, "sched_setaffinity"): os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(sys.argv[2])])
+"""
+ALL = f"""
+sys.stderr = sys.stdout
 from reid_course.cli.main import main
 for words in {WORDS.split(chr(10))!r}:
     print("$", words)
     try: print(main(words.split()) if words else "")
     except SystemExit as end: print(end.code)
 """
-SETTINGS = {  # variables and umask; one after the other beside none of them
+SETTINGS = {  # variables, umask and cores; one after the other beside none of them
     "C locale, ASCII alone": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
     "UTF-8 locale": {"LC_ALL": "C.UTF-8"},
     "half a day ahead": {"TZ": "AHEAD-12"},
     "half a day behind": {"TZ": "BEHIND+12"},
     "narrow": {"COLUMNS": "40"},
     "wide": {"COLUMNS": "300"},
+    "one core": {"cores": "1"},
     "four threads": {"OMP_NUM_THREADS": "4", "MKL_NUM_THREADS": "4"},
     "home that cannot be written": {"HOME": "/proc/nobody", "XDG_CACHE_HOME": "", "MPLCONFIGDIR": ""},
     "nobody else may read": {"umask": "077"},
     "colours, no terminal": {"FORCE_COLOR": "1", "TERM": "xterm-256color"},
 }
+SEEN = {  # where code that depends on the setting would look, and what it would find
+    "C locale, ASCII alone": ("__import__('codecs').lookup(sys.stdout.encoding).name", "ascii"),
+    "UTF-8 locale": ("__import__('codecs').lookup(sys.stdout.encoding).name", "utf-8"),
+    "half a day ahead": ("__import__('time').timezone", "-43200"),
+    "half a day behind": ("__import__('time').timezone", "43200"),
+    "narrow": ("__import__('shutil').get_terminal_size().columns", "40"),
+    "wide": ("__import__('shutil').get_terminal_size().columns", "300"),
+    "one core": ("len(os.sched_getaffinity(0)) if hasattr(os, 'sched_setaffinity') else 1", "1"),
+    "four threads": ("os.environ['OMP_NUM_THREADS']", "4"),
+    "home that cannot be written": ("os.access(os.path.expanduser('~'), os.W_OK)", "False"),
+    "nobody else may read": ("oct(os.umask(0))", "0o77"),
+    "colours, no terminal": ("int(os.environ['FORCE_COLOR']) - sys.stdout.isatty()", "1"),
+}
+
+
+def said(folder: Path, setting: dict[str, str], code: str) -> str:
+    "What code prints under a setting, blanks aside."
+    environment = {
+        "umask": "022",
+        "cores": "999",
+        "TZ": "UTC",
+        "COLUMNS": "80",
+        "TQDM_DISABLE": "1",
+    } | setting
+    command = [sys.executable, "-c", BEGIN + code, environment.pop("umask"), environment.pop("cores")]
+    done = subprocess.run(command, cwd=folder, env=os.environ | environment, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    return "".join(done.stdout.decode().split())
 
 
 def ran(folder: Path, setting: dict[str, str]) -> tuple[str, dict[str, str]]:
-    "All commands under a setting: what they print, blanks aside, and a digest of each file they make."
-    environment = {"umask": "022", "TZ": "UTC", "COLUMNS": "80", "TQDM_DISABLE": "1"} | setting
-    command = [sys.executable, "-c", ALL, environment.pop("umask")]
-    done = subprocess.run(command, cwd=folder, env=os.environ | environment, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr.decode()
+    "All commands under a setting: what they print, and a digest of each file they make."
+    printed = said(folder, setting, ALL)
     files = {path for path in (folder / "made").rglob("*") if path.is_file()}
-    made = {str(x.relative_to(folder)): hashlib.sha256(x.read_bytes()).hexdigest() for x in files}
-    return "".join(done.stdout.decode().split()), made
+    return printed, {str(x.relative_to(folder)): hashlib.sha256(x.read_bytes()).hexdigest() for x in files}
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +101,15 @@ def prepared(tmp_path_factory):
 @pytest.fixture(scope="module")
 def plain(prepared):
     "What is said and made where nothing is special."
-    said, made = ran(prepared("plain"), {})
-    assert said.count("$") == 8 and "gender" in said and len(made) > 20, said
-    return said, made
+    printed, made = ran(prepared("plain"), {})
+    assert printed.count("$") == 8 and "gender" in printed and len(made) > 20, printed
+    return printed, made
+
+
+@pytest.mark.parametrize("name", list(SETTINGS))
+def test_code_that_looks_sees_the_setting(name, tmp_path):
+    where, found = SEEN[name]
+    assert said(tmp_path, SETTINGS[name], f"print({where})") == found
 
 
 @pytest.mark.parametrize("name", list(SETTINGS))
