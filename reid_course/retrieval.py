@@ -94,6 +94,7 @@ class Gallery:
         self.model, self._source, address = model, source, str(uri or "").rstrip("/")
         default = (*ATTRIBUTES, JUNK) if model is None else model.schema
         self._schema = default if schema is None else schema
+        self._unit = 0, 1.0  # of so many pictures
         self.store = Disk(address) if address.endswith(".lance") else Memory()
         if uri is not None and isinstance(self.store, Memory):
             self._read(Path(uri))
@@ -181,10 +182,16 @@ class Gallery:
             return self.store.top_by_attributes(top, numbers)
         point = self._embedding(query)
         if weight is not None:
-            return weighed(self.store, point, top, numbers, weight, spread(self.store))
+            return weighed(self.store, point, top, numbers, weight, self._spread())
         return (
             re_ranked(self.store, point, top, numbers) if re_rank else self.store.nearest(point, top, numbers)
         )
+
+    def _spread(self) -> float:
+        "The unit of its distances, measured anew when pictures were added."
+        if self._unit[0] != len(self):
+            self._unit = len(self), spread(self.store)
+        return self._unit[1]
 
     def _embedding(self, query: str | Path | np.ndarray) -> np.ndarray:
         "The query as an embedding."
@@ -245,8 +252,7 @@ class Gallery:
             )
         try:
             pictures = read_pictures(path)
-            told = pictures.attributes, self.store.schema, pictures.source
-            self.store.add(*check_pictures(*pictures[:3], *told))
+            self.store.add(*check_pictures(*pictures[:4], self.store.schema, pictures.source))
             self._schema = self.schema  # or what it says of its attributes cannot be read
         except ReidError as error:
             raise ReidError(f"{path}: not a readable gallery ({error})") from error
