@@ -179,7 +179,10 @@ def verification_of(
 ) -> Verification:
     "The thresholds that a training has measured. `ReidError`: it is not finished, or could not."
     run = RunFolder(run)
-    found: Any = run.metrics.get("verification")
+    metrics = run.metrics
+    if "verification" not in metrics:
+        raise ReidError(f"{run} has no threshold, for it was trained by an earlier version; train it anew")
+    found: Any = metrics["verification"]
     if found is None:
         said = f"{run} held out {run.config['valid_identities']} people, too few to measure a threshold"
         raise ReidError(f"{said}; expected four with two images each: train one with a larger --valid")

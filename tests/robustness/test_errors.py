@@ -208,7 +208,7 @@ def test_a_failure_shows_its_traceback_when_asked_to(tmp_path: Path):
     "command",
     [
         *("demo", "data make", "data check", "data unpack", "train", "reproduce", "evaluate", "predict"),
-        *("search", "submit", "export", "doctor"),
+        *("same", "search", "submit", "export", "doctor"),
     ],
 )
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture):
