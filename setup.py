@@ -33,7 +33,11 @@ setup(
     ],
     python_requires=f">={settings['min_python']}",
     packages=find_packages(include=["reid_course", "reid_course.*"]),
-    package_data={"": ["*.jinja", "*.js", "*.css"], "reid_course": ["py.typed"], "reid_course.pages": ["fonts/*"]},
+    package_data={
+        "": ["*.jinja", "*.js", "*.css"],
+        "reid_course": ["py.typed"],
+        "reid_course.pages": ["fonts/*"],
+    },
     install_requires=settings["requirements"].split(),
     extras_require={"dev": sum(extras.values(), settings["dev_requirements"].split()), **extras},
     entry_points={

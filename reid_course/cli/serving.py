@@ -9,8 +9,9 @@ __all__ = ['Searched', 'searched_data', 'searched_gallery', 'serve']
 import argparse
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import closing, contextmanager
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -92,7 +93,7 @@ def _is_of(model: "ReidModel", gallery: "Gallery") -> bool:
     "Whether a gallery has, for its first picture that is still there, the embedding of this network."
     import numpy as np
 
-    path = next(filter(os.path.exists, gallery.table.path))
+    path = next(path for path in gallery.table.path if Path(path).exists())
     point = model.predict(path).embeddings[0]
     if gallery.store.schema.width != len(point):
         return False
@@ -134,7 +135,7 @@ def _measured(run: "Run") -> Any:
 
 
 @contextmanager
-def _own_uploads() -> Iterator[None]:
+def _own_uploads() -> Generator[None]:
     "A folder of its own for what is dropped on the page, removed at the end."
     with TemporaryDirectory(prefix="reid-course-", ignore_cleanup_errors=True) as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder
