@@ -144,6 +144,12 @@ def test_an_epoch_is_what_its_seed_says(people, store, junk):
             assert torch.equal(batch.targets["labels"], classes[rows])
 
 
+def test_only_the_schema_is_asked(people, store):
+    batches = PKBatches(store, people, TrainConfig(**QUICK), ATTRIBUTES[2:4], CPU)
+    batch, rows = next(batches(0)), next(iter(batches.sampler))
+    assert batch.targets["attributes"].tolist() == attribute_targets(people, ATTRIBUTES[2:4])[rows].tolist()
+
+
 def test_a_transform_takes_the_place_of_ours(people, store):
     def darker(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         return images // 2

@@ -118,3 +118,12 @@ def test_state_tells_the_weights():
     objective = MultiTaskObjective(network(*ASKED), TrainConfig(), PEOPLE)
     objective.weighting.log_sigma_ar.data.fill_(math.log(2))
     assert objective.state() == pytest.approx({"log_sigma_ar": math.log(2), "log_sigma_id": 0.0})
+
+
+@pytest.mark.parametrize("tasks", ["attributes", "reid"])
+def test_a_task_alone_is_not_weighted(tasks):
+    objective = MultiTaskObjective(network(*ASKED), TrainConfig(tasks=tasks), PEOPLE)
+    objective.weighting.log_sigma_ar.data.fill_(1.0)
+    objective.weighting.log_sigma_id.data.fill_(1.0)
+    found = objective(*batch(*ASKED))
+    assert found["total"].item() == pytest.approx((found["loss_ar"] + found["loss_id"]).item())
