@@ -11,15 +11,12 @@ import os
 import signal
 from collections.abc import Generator, Mapping
 from contextlib import closing, contextmanager
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import ReidError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from reid_course.model import ReidModel
     from reid_course.pages.cards import KnownPictures
     from reid_course.retrieval import Gallery
@@ -42,63 +39,38 @@ def searched_data(
     root: str,  # the folder of a data set
     skip_list: str | None = None,  # a file that names images to leave out
 ) -> Searched:
-    "The gallery of a data set as a network sees it, or the held-out people. `ReidError`: there is neither."
+    "What `search --data` searches: the gallery, or all images where there is none. `ReidError`: no image."
     import pandas as pd
 
     from reid_course.cli.archive import read_skip_list
+    from reid_course.cli.galleries import describe, embed
     from reid_course.data import load_dataset
     from reid_course.pages.cards import KnownPictures
-    from reid_course.retrieval import Gallery
 
     data = load_dataset(root, read_skip_list(skip_list))
-    table = data.gallery if len(data.gallery) else run.held_out(data)
-    if len(table) == 0:
-        raise ReidError(f"{root} has no gallery and {run} held nobody out; expected images to search")
-    gallery = Gallery(model=model)
-    gallery.add_images(table)
-    known = KnownPictures(pd.concat([data.query, table]))
-    what = "gallery images" if len(data.gallery) else "images of held-out people"
-    said = f"{data.summary}; {len(table):,} {what} are searched"
-    return Searched(gallery, known, data.names, said, _in_words(table, root))
+    gallery = embed(run, model, data)
+    known = KnownPictures(pd.concat([data.query, gallery.table]))
+    searched = describe(gallery)
+    return Searched(
+        gallery, known, data.names, f"{data.summary}; searched: {searched}", f"{root}: {searched}"
+    )
 
 
 def searched_gallery(
+    run: "Run",
     model: "ReidModel",  # of the run
     uri: str,  # a gallery that was stored
 ) -> Searched:
-    "A stored gallery, all of it. `ReidError`: it is none, or another network's."
+    "A stored gallery, all of it. `ReidError`: it is none, or another run's."
+    from reid_course.cli.galleries import describe
     from reid_course.pages.cards import KnownPictures
     from reid_course.retrieval import Gallery
 
-    gallery = Gallery.open(uri, model)
+    gallery = Gallery.open(uri, model, run.digest)
     known = KnownPictures(gallery.table)
-    if known.missing < len(known.table) and not _is_of(model, gallery):
-        raise ReidError(f"{uri} was made by another network; expected one that this run made: index it anew")
-    shown = _in_words(gallery.table, uri)
     gone = f"; the files of {known.missing:,} are gone" if known.missing else ""
-    return Searched(gallery, known, {}, f"{shown}{gone}; all are searched", f"{shown}{gone}")
-
-
-def _in_words(table: "pd.DataFrame", where: str) -> str:
-    "How many pictures, people and cameras."
-    said = [f"{len(table):,} pictures in {where}"]
-    if "pid" in table:
-        said += [f"{table.pid[table.pid > 0].nunique():,} people"]
-    if "camid" in table and table.camid.notna().any():
-        said += [f"{table.camid.nunique()} cameras"]
-    return "; ".join(said)
-
-
-def _is_of(model: "ReidModel", gallery: "Gallery") -> bool:
-    "Whether a gallery has, for its first picture that is still there, the embedding of this network."
-    import numpy as np
-
-    path = next(path for path in gallery.table.path if Path(path).exists())
-    point = model.predict(path).embeddings[0]
-    if gallery.store.schema.width != len(point):
-        return False
-    # the same picture among others may differ a little, in half precision and on another device
-    return gallery.search(point, 1).distance.iloc[0] <= 0.05 * np.linalg.norm(point)
+    shown = f"{uri}: {describe(gallery)}{gone}"
+    return Searched(gallery, known, {}, f"searched: {shown}", shown)
 
 # %% ../../nbs/workshop/serving.ipynb #serving09
 def serve(args: argparse.Namespace) -> None:
@@ -114,7 +86,7 @@ def serve(args: argparse.Namespace) -> None:
         import_gradio()  # not before it has its folder, and before anything is loaded
         model = run.model(args.device)
         if args.gallery:
-            searched = searched_gallery(model, args.gallery)
+            searched = searched_gallery(run, model, args.gallery)
         else:
             searched = searched_data(run, model, args.data, args.skip_list)
         print(searched.found)
