@@ -110,9 +110,8 @@ class ReidModel(nn.Module):
     ) -> Predictions:
         """Attributes and embeddings of images, in evaluation mode. `ReidError`: images of another kind or size.
 
-        An image's answer does not depend on its batch, however many others are in it: measured on CPUs, equal to the
-        bit in float32 and bfloat16. Hardware that sums batches of another size in another order may round otherwise:
-        a number of the embedding by a millionth of its length in float32, by a thousandth or two in bfloat16.
+        An image's embedding does not depend on its batch: equal to the bit where it was measured, on CPUs, in float32
+        and bfloat16. Hardware that sums batches of another size in another order may round otherwise.
         """
         if not batch >= 1:
             raise ReidError(f"batch is {batch}; expected 1 or more")
@@ -129,8 +128,7 @@ class ReidModel(nn.Module):
 
     def _checked(self, images: Any) -> ImageStore | np.ndarray:
         "Images that fit the network."
-        if isinstance(images, str | Path):
-            images = [images]
+        images = [images] if isinstance(images, str | Path) else images
         if not isinstance(images, ImageStore | np.ndarray):
             images = ImageStore([str(path) for path in images], self.size, cache=False)
         size = images.size if isinstance(images, ImageStore) else images.shape[1:3]
@@ -148,10 +146,8 @@ class ReidModel(nn.Module):
         self, images: ImageStore | np.ndarray, batches: list[list[int]], keep_outputs: bool
     ) -> list[list[dict[str, np.ndarray]]]:  # of each batch: the answers and, if kept, the outputs
         device = next(self.parameters()).device
-        if isinstance(images, ImageStore):
-            read = images.batch_reader(device)(batches)
-        else:
-            read = (torch.from_numpy(images[rows]).to(device) for rows in batches)
+        blocks = (torch.from_numpy(images[rows]).to(device) for rows in batches)
+        read = images.batch_reader(device)(batches) if isinstance(images, ImageStore) else blocks
         looks = (self._look(to_input(x), keep_outputs) for x in progress(read, "inference", len(batches)))
         return [[{name: x.cpu().numpy() for name, x in one.items()} for one in look] for look in looks]
 

@@ -215,13 +215,10 @@ class _Parts:
 
 def _parameter_groups(model: ReidModel, objective: Objective, config: TrainConfig) -> list[dict]:
     "The network's weights decay; what the objective learns (log σ) does not, and may learn faster."
-    own, lr = list(objective.parameters()), config.lr
-    groups = [
-        {"params": list(model.parameters()), "weight_decay": config.weight_decay, "lr": lr, "lr_mult": 1.0}
-    ]
-    return groups + [
-        {"params": own, "weight_decay": 0.0, "lr": lr, "lr_mult": config.weighting_lr_mult}
-    ] * bool(own)
+    own, network = list(objective.parameters()), list(model.parameters())
+    first = {"params": network, "weight_decay": config.weight_decay, "lr": config.lr, "lr_mult": 1.0}
+    second = {"params": own, "weight_decay": 0.0, "lr": config.lr, "lr_mult": config.weighting_lr_mult}
+    return [first, second] if own else [first]
 
 
 def _open(run: Run, trainer: Trainer, parts: _Parts) -> None:
