@@ -32,7 +32,7 @@ def make_world(
     root = make_minimarket(folder / "mini", 12, (64, 32), images_per_identity=4)
     data = load_dataset(root)
     trained = train(data, folder / "run", **QUICK)
-    gallery = Gallery(model=trained.model())
+    gallery = Gallery(model=trained.model(), source=trained.digest)
     gallery.add_images(data.gallery)
     known = KnownPictures(pd.concat([data.query, data.gallery]))
     return SimpleNamespace(root=root, data=data, run=trained, gallery=gallery, known=known)

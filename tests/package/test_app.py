@@ -154,7 +154,9 @@ def test_command_serves_this_machine_alone_and_leaves_nothing(world, how, tmp_pa
     with command(world, tmp_path, *words) as (process, said):
         n = len(world.gallery)
         found = (
-            f"{n} pictures in {gallery}; " if "--gallery" in words else f"{world.data.summary}; {n} gallery"
+            f"searched: {gallery}: {n} images"
+            if "--gallery" in words
+            else f"{world.data.summary}; searched: {n} images"
         )
         assert said.startswith(found), said
         port = port_of(said)

@@ -10,7 +10,9 @@ from PIL import Image
 
 from reid_course.cli.check import count_dataset, find_issues
 from reid_course.data import MARKET, Attribute, load_dataset
+from reid_course.deploy.onnx import export_onnx
 from reid_course.engine.decode import read_image
+from reid_course.retrieval import Gallery
 from reid_course.training import Run, train
 
 
@@ -137,6 +139,17 @@ def test_only_labelled_attributes_are_answered(a_run: tuple[Path, Run]):
     assert [a.name for a in run.schema] == ["gender", "shoes"]
     labels = run.model().predict(str(next(root.rglob("*.png")))).labels()
     assert list(labels) == ["gender", "shoes"] and labels.shoes[0] in ("boots", "clogs")
+
+
+def test_only_labelled_attributes_are_searched_for_and_exported(a_run: tuple[Path, Run], tmp_path: Path):
+    root, run = a_run
+    onnx = pytest.importorskip("onnxruntime")
+    session = onnx.InferenceSession(export_onnx(run.model(), tmp_path / "network.onnx"))
+    assert sorted(output.name for output in session.get_outputs()) == ["embedding", "gender", "shoes"]
+    gallery = Gallery(model=run.model())
+    gallery.add_images(load_dataset(root).train)
+    assert len(gallery.search(top=99, where={"shoes": ["boots", "clogs"]})) == len(gallery) > 0
+    assert "gender, shoes" in refused(lambda: gallery.search(top=1, where={"hat": "yes"}), "hat")
 
 
 def test_formats_do_not_vanish(tmp_path: Path):
