@@ -25,9 +25,9 @@ def first_failure(
     "Try an answer. `ReidError` if there is no such exercise."
     if exercise not in CHECKS:
         raise ReidError(f"exercise {exercise!r} is unknown; expected one of {', '.join(CHECKS)}")
-    if _is_stub(answer):
-        return "not written yet: put your code in place of the dots, and run the cell again"
     try:
+        if _is_stub(answer):
+            return "not written yet: put your code in place of the dots, and run the cell again"
         return next((hint for holds, hint in CHECKS[exercise](answer) if not holds), "")
     except Exception as error:  # whatever the reader's code does, the answer is one line
         return f"it raised {type(error).__name__}: {' '.join(str(error).split())}"
@@ -35,7 +35,10 @@ def first_failure(
 
 def _is_stub(answer: Callable) -> bool:
     "Whether a function does nothing but return None."
-    steps = {(step.opname, step.argval) for step in dis.get_instructions(answer)}
+    code = getattr(answer, "__code__", None)
+    if code is None:  # a class, or what `partial` gives
+        return False
+    steps = {(step.opname, step.argval) for step in dis.get_instructions(code)}
     return steps <= {
         ("RESUME", 0),
         ("NOP", None),

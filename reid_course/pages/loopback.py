@@ -10,7 +10,7 @@ import base64
 import socket
 from contextlib import suppress
 from importlib.resources import files
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from ..engine.decode import MAX_BYTES
@@ -102,10 +102,17 @@ def run_app(
 
     config = uvicorn.Config(web_app(app), log_level="critical", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
-    thread = Thread(target=server.run, args=([listener],), daemon=True)
-    thread.start()
+    ended = Event()
+
+    def work() -> None:
+        try:
+            server.run([listener])
+        finally:
+            ended.set()
+
+    Thread(target=work, daemon=True).start()
     with suppress(KeyboardInterrupt):
-        while thread.is_alive():
-            thread.join(0.5)  # without a limit, Windows would not hear of Ctrl-C
+        while not ended.wait(0.5):  # without a limit, Windows would not hear of Ctrl-C
+            pass
     server.should_exit = True
-    thread.join()  # which has a limit: open connections are given one second
+    ended.wait()  # a thread whose `join` was interrupted counts as ended before it is (bpo-45274)
