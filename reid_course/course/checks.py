@@ -137,20 +137,61 @@ def _surgery(answer: Callable) -> Trials:
     yield _near(answer(x, torch.zeros(2)), x), "a gradient of zero conflicts with nobody"
 
 # %% ../../nbs/workshop/checks.ipynb #d4644601
-def _r_precision(answer: Callable) -> Trials:
-    "10.1: r_precision(distances (q, g), query_pids (q,), gallery_pids (g,)) -> mean over the queries with a match."
-    row = np.array([[0.1, 0.2, 0.3, 0.4]])
-    one = np.array([1])
-    yield _near(answer(row, one, np.array([1, 1, 2, 2])), 1.0), "both matches come first: 1"
-    yield _near(answer(row, one, np.array([1, 2, 1, 2])), 0.5), "two matches, one among the first two: ½"
-    yield _near(answer(row, one, np.array([2, 2, 2, 1])), 0.0), "one match, at rank 4, not among the first 1"
-    yield _near(answer(row[:, ::-1], one, np.array([2, 2, 1, 1])), 1.0), "sort by distance first"
-    pair = np.repeat(row, 2, 0)
-    found = answer(pair, np.array([1, 9]), np.array([1, 2, 2, 2]))
-    yield _near(found, 1.0), "a query without any match says nothing: leave it out of the mean"
-    distances, pids = np.random.default_rng().random((1, 40)), np.random.default_rng().integers(1, 4, 40)
-    first = pids[distances[0].argsort()][: (pids == 2).sum()]
-    yield _near(answer(distances, np.array([2]), pids), (first == 2).mean()), "wrong for a random ranked list"
+def _ap(row: np.ndarray, match: np.ndarray) -> float:
+    "AP of one query, wrong images first among equals; NaN without a match."
+    ranks = np.flatnonzero(match[np.lexsort((match, row))]) + 1
+    return float(np.mean(np.arange(1, len(ranks) + 1) / ranks)) if len(ranks) else np.nan
+
+
+def _report_map(answer: Callable) -> Trials:
+    "10.1: report_map(embeddings (n, d), pids (n,)) -> mAP, each image searched among the others."
+    x, pids = np.array([[0.0], [1.0], [2.5], [3.6]]), np.array([1, 2, 1, 2])
+    itself = "0, 1, 2.5, 3.6 of pids 1, 2, 1, 2 give AP ½, ⅓, ⅓, ½: an image is not in its own gallery"
+    yield _near(answer(x, pids), 5 / 12), itself
+    alone = "an image without a match has no AP: leave it out of the mean"
+    yield _near(answer(x, np.array([1, 2, 1, 3])), 0.5 * (1 / 2 + 1 / 3)), alone
+    ties = "five equal embeddings, pids 1, 1, 2, 2, 2: wrong images come first in every list, so 0.35"
+    for order in (slice(None), slice(None, None, -1)):
+        yield _near(answer(np.zeros((5, 3)), np.array([1, 1, 2, 2, 2])[order]), 0.35), ties
+    x, pids = np.random.default_rng().normal(size=(30, 2)), np.random.default_rng().integers(1, 8, 30)
+    aps = [
+        _ap(np.linalg.norm(np.delete(x, q, 0) - x[q], axis=1), np.delete(pids, q) == pids[q])
+        for q in range(30)
+    ]
+    yield _near(answer(x, pids), np.nanmean(aps)), "wrong for random embeddings: Euclidean, mean over queries"
+
+
+def _repaired(answer: Callable) -> Trials:
+    "10.2: repaired(distances (q, g), query_pids, gallery_pids, query_cams, gallery_cams) -> mAP across cameras."
+    row, one = np.array([[0.1, 0.2, 0.3, 0.4]]), np.array([1])
+    for pids, cams, hint in (
+        ([1, 1, 2, 2], [1, 2, 2, 2], "the person's image by the query's camera is not wrong: ignore it"),
+        ([-1, 1, 2, 2], [2, 2, 2, 2], "junk, pid -1, is not wrong: ignore it"),
+    ):
+        yield _near(answer(row, one, np.array(pids), one, np.array(cams)), 1.0), hint
+    other = answer(row, one, np.array([2, 1, 0, 2]), one, np.array([1, 2, 2, 2]))
+    yield _near(other, 0.5), "another person by the query's camera is wrong: it stays in the list"
+    for pids in ([1, 2, 2, 2], [2, 2, 2, 1]):
+        equal = answer(np.ones((1, 4)), one, np.array(pids), one, np.full(4, 2))
+        yield _near(equal, 0.25), "all distances equal: wrong images come first, whatever the order"
+    rng = np.random.default_rng()
+    d, q, g, c, e = rng.integers(9, size=(8, 40)), *(rng.integers(-1, 6, n) for n in (8, 40, 8, 40))
+    q, keep = abs(q) + 1, (g != -1) & ~((g == (abs(q) + 1)[:, None]) & (e == c[:, None]))
+    aps = [_ap(d[i][keep[i]], g[keep[i]] == q[i]) for i in range(8)]
+    yield _near(answer(d, q, g, c, e), np.nanmean(aps)), "wrong for a random case"
+
+
+def _chance_cmc(answer: Callable) -> Trials:
+    "10.3: chance_cmc(n, total, max_rank) -> (max_rank,), of a random order."
+    yield _near(answer(1, 4, 4), [0.25, 0.5, 0.75, 1]), "one match among four: ¼, ½, ¾, 1"
+    yield _near(answer(2, 4, 3), [1 / 2, 5 / 6, 1]), "2 of 4: ½, 1 − ½·⅓, 1; no image is shown twice"
+    yield _near(answer(3, 3, 5), np.ones(5)), "it keeps its last value where the list ends"
+    n, total = np.random.default_rng().integers((1, 500), (20, 2000)).tolist()
+    k = np.arange(30)
+    yield (
+        _near(answer(n, total, 30), 1 - np.cumprod((total - n - k) / (total - k))),
+        f"wrong for {n}, {total}",
+    )
 
 
 def _copy_what_fits(answer: Callable) -> Trials:
@@ -229,7 +270,9 @@ CHECKS: dict[str, Callable[[Callable], Trials]] = {
     "07.1": _count_triplets,
     "08.1": _easy_positive,
     "09.1": _surgery,
-    "10.1": _r_precision,
+    "10.1": _report_map,
+    "10.2": _repaired,
+    "10.3": _chance_cmc,
     "11.1": _copy_what_fits,
     "12.1": _accumulate,
     "14.1": _expanded,

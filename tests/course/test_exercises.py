@@ -1,5 +1,6 @@
 """Every exercise: its solution passes; its stub and three wrong answers fail, each with the hint for that mistake."""
 
+import functools
 import re
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -131,13 +132,25 @@ def counts(pids):
     return np.unique(pids, return_counts=True)[1]
 
 
-def ranked(distances, queries, gallery):
-    return gallery[distances.argsort(1, kind="stable")] == queries[:, None]
+def ap_of(rows: list[tuple[np.ndarray, np.ndarray]], ties: str = "wrong", alone: float = np.nan) -> float:
+    "mAP of lists (distances, matches) with another rule for ties, or for a query without a match."
+    keys = {"wrong": lambda match: match, "file": np.zeros_like, "right": np.logical_not}[ties]
+    ranks = [np.flatnonzero(m[np.lexsort((keys(m), row))]) + 1 for row, m in rows]
+    return float(np.nanmean([np.mean(np.arange(1, len(r) + 1) / r) if len(r) else alone for r in ranks]))
 
 
-def first(right):
-    n = right.sum(1)
-    return (right & (np.arange(right.shape[1]) < n[:, None])).sum(1) / np.maximum(n, 1)
+def among(x: np.ndarray, pids: np.ndarray, itself: bool = False) -> list[tuple[np.ndarray, np.ndarray]]:
+    "Each image's list among the others."
+    keep = np.ones((len(pids),) * 2, bool) if itself else ~np.eye(len(pids), dtype=bool)
+    return [(np.linalg.norm(x[k] - a, axis=1), pids[k] == p) for a, p, k in zip(x, pids, keep, strict=True)]
+
+
+def across(d, q, g, c, e, junk: bool = True, own: str = "image", ties: str = "wrong") -> float:
+    "Lesson 10's program with another mask."
+    out = {"none": False, "image": (g == q[:, None]) & (e == c[:, None]), "camera": e == c[:, None]}[own]
+    keep = np.broadcast_to(~(out | ((g == -1) & junk)), d.shape)
+    rows = [(row[k], g[k] == p) for row, k, p in zip(d, keep, q, strict=True)]
+    return ap_of(rows, ties)
 
 
 FILES = lambda text: [file.strip() for file in text.split(",") if file.strip()]  # noqa: E731
@@ -223,9 +236,19 @@ WRONG: dict[str, list[tuple[Callable, str]]] = {
         (operated(lambda g, h: (g - (g @ h) / h.norm() * h, h - (g @ h) / g.norm() * g)), "squared length"),
     ],
     "10.1": [
-        (lambda d, q, g: float((g[:1] == q[0]).mean()), "½"),
-        (lambda d, q, g: float((g[: (g == q[0]).sum()] == q[0]).mean()), "sort by distance first"),
-        (lambda d, q, g: float(first(ranked(d, q, g)).mean()), "leave it out"),
+        (lambda x, p: ap_of(among(x, p, itself=True)), "not in its own gallery"),
+        (lambda x, p: ap_of(among(x, p), alone=0), "leave it out"),
+        (lambda x, p: ap_of(among(x, p), ties="file"), "wrong images come first"),
+    ],
+    "10.2": [
+        (functools.partial(across, junk=False), "junk, pid -1"),
+        (functools.partial(across, own="camera"), "it stays in the list"),
+        (functools.partial(across, ties="file"), "all distances equal"),
+    ],
+    "10.3": [
+        (lambda n, g, k: 1 - (1 - n / g) ** np.arange(1, k + 1), "¼, ½, ¾, 1"),
+        (lambda n, g, k: np.minimum(1, n / g * np.arange(1, k + 1)), "no image is shown twice"),
+        (lambda n, g, k: 1 - np.cumprod((g - n - np.arange(k)) / (g - np.arange(k))), "its last value"),
     ],
     "11.1": [
         (fitted(lambda o: o.target.update(o.source)), "keep its own names"),
