@@ -248,7 +248,7 @@ WRONG: dict[str, list[tuple[Callable, str]]] = {
     "10.3": [
         (lambda n, g, k: 1 - (1 - n / g) ** np.arange(1, k + 1), "¼, ½, ¾, 1"),
         (lambda n, g, k: np.minimum(1, n / g * np.arange(1, k + 1)), "no image is shown twice"),
-        (lambda n, g, k: 1 - np.cumprod((g - n - np.arange(k)) / (g - np.arange(k))), "its last value"),
+        (lambda n, g, k: 1 - np.cumprod(1 - n / (g - np.arange(min(k, g - n + 1)))), "its last value"),
     ],
     "11.1": [
         (fitted(lambda o: o.target.update(o.source)), "keep its own names"),
