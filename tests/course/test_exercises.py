@@ -36,7 +36,14 @@ def made(
     name: str,
 ) -> Callable:
     "The function that a cell defines, with what lessons import."
-    space = {"np": np, "torch": torch, "F": F, "Iterator": Iterator, "check": lambda exercise, answer: None}
+    space = {
+        "np": np,
+        "torch": torch,
+        "F": F,
+        "Tensor": torch.Tensor,
+        "Iterator": Iterator,
+        "check": lambda exercise, answer: None,
+    }
     exec(source, space)
     return space[name]
 
@@ -80,6 +87,21 @@ def easy(positive: str, total: str) -> Callable:
         return cost.sum() / n
 
     return loss
+
+
+def triplets(positive: Callable, total: str) -> Callable:
+    "Lesson 08's triplets with another choice of pairs, or another mean."
+
+    def answer(x, pids, margin):
+        d, same = torch.cdist(x, x), pids[:, None] == pids
+        pair = positive(same, torch.eye(len(pids), dtype=torch.bool))
+        cost = (margin + d[:, :, None] - d[:, None, :]).clamp(min=0)
+        valid = cost[pair[:, :, None] & ~same[:, None, :]]
+        means = {"share": (valid > 0).float().mean(), "share of all": (valid > 0).sum() / len(pids) ** 3}
+        means |= {"mean": valid.mean(), "0 / 0": valid.sum() / (valid > 0).sum()}
+        return means.get(total, valid.sum() / max(1, int((valid > 0).sum())))
+
+    return answer
 
 
 def chunked(weight: Callable, clear: bool = True) -> Callable:
@@ -211,6 +233,21 @@ WRONG: dict[str, list[tuple[Callable, str]]] = {
         ),
     ],
     "08.1": [
+        (triplets(lambda same, itself: same, "share"), "its own positive"),
+        (triplets(lambda same, itself: ~itself, "share"), "no triplet costs"),
+        (triplets(lambda same, itself: same & ~itself, "share of all"), "six of the eight"),
+    ],
+    "08.2": [
+        (easy("nearest", "mean"), "the farthest positive"),
+        (easy("farthest", "costly"), "0, 1, 1, 0"),
+        (easy("farthest", "sum"), "their mean"),
+    ],
+    "08.3": [
+        (triplets(lambda same, itself: same, "costly"), "itself is no positive"),
+        (triplets(lambda same, itself: same & ~itself, "mean"), "divide by"),
+        (triplets(lambda same, itself: same & ~itself, "0 / 0"), "not 0 / 0"),
+    ],
+    "08.4": [
         (easy("itself", "mean"), "0, 1, 1, 0"),
         (easy("farthest", "mean"), "not the anchor itself"),
         (easy("nearest", "sum"), "their mean"),
