@@ -189,6 +189,8 @@ def build_model(
         raise ReidError(f"tasks {tasks!r} is unknown; expected {', '.join(TASKS)}")
     if len(size) != 2 or not all(1 <= side <= 4096 for side in size):
         raise ReidError(f"size is {tuple(size)}; expected (height, width), each from 1 to 4096")
+    if backbone is not None and (depth, pooling) != (18, "avg"):
+        raise ReidError("depth and pooling are those of a ResNet; leave them out with another backbone")
     body: Any = resnet_backbone(depth, strides, weights, pooling) if backbone is None else backbone
     if layer not in body.channels:
         raise ReidError(f"layer {layer!r} is unknown; expected {', '.join(body.channels)}")
