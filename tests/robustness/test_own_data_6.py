@@ -1,4 +1,4 @@
-"""Data of one's own: a damaged image among many, names that are nobody's, what cannot be answered, what has no effect."""
+"""Data of one's own: a damaged image among many, names of nobody, what cannot be answered, what has no effect."""
 
 import csv
 import json
