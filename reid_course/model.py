@@ -195,16 +195,15 @@ def build_model(
     if layer not in body.channels:
         raise ReidError(f"layer {layer!r} is unknown; expected {', '.join(body.channels)}")
     heads = _heads(model, body, schema, layer) if schema and tasks != "reid" else None
-    norm = model == "resnet" and not neck  # the neck is a norm already
-    embedding = None if tasks == "attributes" else EmbeddingHead(body.width, dim, norm, neck, identities)
+    # the neck is a norm already
+    norm = model == "resnet" and not neck
+    head = None if tasks == "attributes" else EmbeddingHead(body.width, dim, norm, neck, identities)
     config: dict[str, Any] = {"model": model, "tasks": tasks, "depth": depth, "strides": strides}
     config |= {"pooling": pooling, "layer": layer, "dim": dim, "size": list(size), "neck": neck}
     config |= {"identities": identities, "flip_tta": flip_tta}
     config |= {"backbone": None if backbone is None else type(backbone).__qualname__}
     # convolutions run faster with a pixel's channels side by side
-    return ReidModel(body, heads, embedding, schema if heads else (), config).to(
-        memory_format=torch.channels_last
-    )
+    return ReidModel(body, heads, head, schema if heads else (), config).to(memory_format=torch.channels_last)
 
 
 def _heads(model: str, backbone: Any, schema: Schema, layer: str) -> nn.Module:
