@@ -1,7 +1,7 @@
 """Measure again what a reader should find: python tools/bands.py [NAME…] writes results/bands.json
 
-A lesson with a band has a function `measure(seed)`, which returns numbers by name, and a line `expected(…, "08")`. Where
-it has MISTAKES (arguments of `measure` by name), what these give goes into results/mistakes.json.
+A lesson with a band has a function `measure(seed)`, which returns numbers by name, and a line `expected(…, "08")`.
+Where it has MISTAKES (arguments of `measure` by name), what these give goes into results/mistakes.json.
 """
 
 import json
