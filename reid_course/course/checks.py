@@ -100,8 +100,80 @@ def _count_triplets(answer: Callable) -> Trials:
     yield answer(pids) == ((same - 1) * (30 - same)).sum(), f"wrong for {pids.tolist()}"
 
 
+def _triplets(
+    x: torch.Tensor,  # (n, d)
+    pids: torch.Tensor,  # (n,)
+    margin: float,
+) -> torch.Tensor:  # (t,) cost before the hinge
+    "Margin + positive - negative of every valid triplet, in loops."
+    n, d = range(len(pids)), torch.cdist(x, x)
+    return torch.stack(
+        [
+            margin + d[a, p] - d[a, q]
+            for a in n
+            for p in n
+            for q in n
+            if p != a and pids[p] == pids[a] and pids[q] != pids[a]
+        ]
+    )
+
+
+def _random_people() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    "Three random batches; one person is seen once."
+    torch.manual_seed(0)
+    for _ in range(3):
+        yield torch.randn(8, 3), torch.tensor([1, 1, 1, 2, 2, 3, 3, 4])
+
+
+def _active_share(answer: Callable) -> Trials:
+    "08.1: active_share(embeddings (n, d), pids (n,), margin) -> float, 0 to 1."
+    line, two = torch.tensor([[0.0], [1.0], [5.0], [6.0]]), torch.tensor([1, 1, 2, 2])
+    yield _near(answer(line, two, 0.3), 0.0), "pairs 1 apart, people 4 or more apart: no triplet costs"
+    right = _near(answer(line, two, 4.5), 0.75)
+    yield right, "with margin 4.5 six of the eight triplets cost: an anchor is not its own positive"
+    yield _near(answer(line, two, 9.0), 1.0), "with margin 9 every valid triplet costs: only valid ones count"
+    for x, pids in _random_people():
+        wanted = (_triplets(x, pids, 0.2) > 0).double().mean()
+        yield (
+            _near(answer(x, pids, 0.2), wanted),
+            "count triplets, one for each anchor, positive and negative",
+        )
+
+
+def _batch_hard(answer: Callable) -> Trials:
+    "08.2: batch_hard(embeddings (n, d), pids (n,), margin) -> scalar."
+    line, two = torch.tensor([[0.0], [1.0], [5.0], [6.0]]), torch.tensor([1, 1, 2, 2])
+    yield _near(answer(line, two, 0.3), 0.0), "pairs 1 apart, people 4 or more apart: nothing to pay"
+    yield _near(answer(line, two, 4.0), 0.5), "with margin 4 the anchors pay 0, 1, 1, 0: their mean is 0.5"
+    three = torch.tensor([1, 1, 1, 2])
+    right = _near(answer(torch.tensor([[0.0], [1.0], [3.0], [9.0]]), three, 7.0), 2.0)
+    yield right, "the farthest positive, not the nearest; whoever has no positive is no anchor"
+    for x, pids in _random_people():
+        d, same = torch.cdist(x, x), pids[:, None] == pids
+        far = d.masked_fill(~same, -1.0).amax(1)
+        cost = (0.3 + far - d.masked_fill(same, torch.inf).amin(1)).clamp(min=0)
+        right = _near(answer(x, pids, 0.3), cost[same.sum(1) > 1].mean())
+        yield right, "mean over the anchors with a positive, zeros included"
+
+
+def _repaired(answer: Callable) -> Trials:
+    "08.3: repaired(embeddings (n, d), pids (n,), margin) -> scalar, the report's loss over all triplets."
+    three, pids = torch.tensor([[0.0], [1.0], [1.5]]), torch.tensor([1, 1, 2])
+    right = _near(answer(three, pids, 0.6), 0.6)
+    yield (
+        right,
+        "0 and 1 of one person, 1.5 of another, margin 0.6: two triplets, 0.1 and 1.1; itself is no positive",
+    )
+    line, two = torch.tensor([[0.0], [1.0], [5.0], [6.0]]), torch.tensor([1, 1, 2, 2])
+    yield _near(answer(line, two, 4.5), 5 / 6), "divide by the triplets that cost something, not by all"
+    yield _near(answer(line, two, 0.3), 0.0), "no triplet is active: the loss is 0, not 0 / 0"
+    for x, pids in _random_people():
+        cost = _triplets(x, pids, 0.3)
+        yield _near(answer(x, pids, 0.3), cost[cost > 0].mean()), "wrong for a random batch"
+
+
 def _easy_positive(answer: Callable) -> Trials:
-    "08.1: easy_positive(embeddings (n, d), pids (n,), margin) -> scalar."
+    "08.4: easy_positive(embeddings (n, d), pids (n,), margin) -> scalar."
     line = torch.tensor([[0.0], [1.0], [5.0], [6.0]])
     two = torch.tensor([1, 1, 2, 2])
     yield _near(answer(line, two, 0.3), 0.0), "pairs 1 apart, people 4 apart: nothing to pay"
@@ -161,7 +233,7 @@ def _report_map(answer: Callable) -> Trials:
     yield _near(answer(x, pids), np.nanmean(aps)), "wrong for random embeddings: Euclidean, mean over queries"
 
 
-def _repaired(answer: Callable) -> Trials:
+def _repaired_map(answer: Callable) -> Trials:
     "10.2: repaired(distances (q, g), query_pids, gallery_pids, query_cams, gallery_cams) -> mAP across cameras."
     row, one = np.array([[0.1, 0.2, 0.3, 0.4]]), np.array([1])
     for pids, cams, hint in (
@@ -268,10 +340,13 @@ CHECKS: dict[str, Callable[[Callable], Trials]] = {
     "05.1": _smoothed,
     "06.1": _attend,
     "07.1": _count_triplets,
-    "08.1": _easy_positive,
+    "08.1": _active_share,
+    "08.2": _batch_hard,
+    "08.3": _repaired,
+    "08.4": _easy_positive,
     "09.1": _surgery,
     "10.1": _report_map,
-    "10.2": _repaired,
+    "10.2": _repaired_map,
     "10.3": _chance_cmc,
     "11.1": _copy_what_fits,
     "12.1": _accumulate,

@@ -37,7 +37,14 @@ def made(
     name: str,
 ) -> Callable:
     "The function that a cell defines, with what lessons import."
-    space = {"np": np, "torch": torch, "F": F, "Iterator": Iterator, "check": lambda exercise, answer: None}
+    space = {
+        "np": np,
+        "torch": torch,
+        "F": F,
+        "Tensor": torch.Tensor,
+        "Iterator": Iterator,
+        "check": lambda exercise, answer: None,
+    }
     exec(source, space)
     return space[name]
 
@@ -81,6 +88,21 @@ def easy(positive: str, total: str) -> Callable:
         return cost.sum() / n
 
     return loss
+
+
+def triplets(positive: Callable, total: str) -> Callable:
+    "Lesson 08's triplets with another choice of pairs, or another mean."
+
+    def answer(x, pids, margin):
+        d, same = torch.cdist(x, x), pids[:, None] == pids
+        pair = positive(same, torch.eye(len(pids), dtype=torch.bool))
+        cost = (margin + d[:, :, None] - d[:, None, :]).clamp(min=0)
+        valid = cost[pair[:, :, None] & ~same[:, None, :]]
+        means = {"share": (valid > 0).float().mean(), "share of all": (valid > 0).sum() / len(pids) ** 3}
+        means |= {"mean": valid.mean(), "0 / 0": valid.sum() / (valid > 0).sum()}
+        return means.get(total, valid.sum() / max(1, int((valid > 0).sum())))
+
+    return answer
 
 
 def chunked(weight: Callable, clear: bool = True) -> Callable:
@@ -149,8 +171,7 @@ def across(d, q, g, c, e, junk: bool = True, own: str = "image", ties: str = "wr
     "Lesson 10's program with another mask."
     out = {"none": False, "image": (g == q[:, None]) & (e == c[:, None]), "camera": e == c[:, None]}[own]
     keep = np.broadcast_to(~(out | ((g == -1) & junk)), d.shape)
-    rows = [(row[k], g[k] == p) for row, k, p in zip(d, keep, q, strict=True)]
-    return ap_of(rows, ties)
+    return ap_of([(row[k], g[k] == p) for row, k, p in zip(d, keep, q, strict=True)], ties)
 
 
 FILES = lambda text: [file.strip() for file in text.split(",") if file.strip()]  # noqa: E731
@@ -224,6 +245,21 @@ WRONG: dict[str, list[tuple[Callable, str]]] = {
         ),
     ],
     "08.1": [
+        (triplets(lambda same, itself: same, "share"), "its own positive"),
+        (triplets(lambda same, itself: ~itself, "share"), "no triplet costs"),
+        (triplets(lambda same, itself: same & ~itself, "share of all"), "six of the eight"),
+    ],
+    "08.2": [
+        (easy("nearest", "mean"), "the farthest positive"),
+        (easy("farthest", "costly"), "0, 1, 1, 0"),
+        (easy("farthest", "sum"), "their mean"),
+    ],
+    "08.3": [
+        (triplets(lambda same, itself: same, "costly"), "itself is no positive"),
+        (triplets(lambda same, itself: same & ~itself, "mean"), "divide by"),
+        (triplets(lambda same, itself: same & ~itself, "0 / 0"), "not 0 / 0"),
+    ],
+    "08.4": [
         (easy("itself", "mean"), "0, 1, 1, 0"),
         (easy("farthest", "mean"), "not the anchor itself"),
         (easy("nearest", "sum"), "their mean"),
