@@ -125,6 +125,18 @@ def _random_people() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         yield torch.randn(8, 3), torch.tensor([1, 1, 1, 2, 2, 3, 3, 4])
 
 
+def _trains(
+    answer: Callable,  # a loss of embeddings, pids and margin
+) -> bool:
+    "Whether a gradient reaches the embeddings that is finite and not zero."
+    x = torch.tensor([[0.0], [1.0], [1.5], [3.0]], requires_grad=True)
+    loss = answer(x, torch.tensor([1, 1, 2, 2]), 0.5)
+    if not (isinstance(loss, torch.Tensor) and loss.requires_grad):
+        return False
+    slope = torch.autograd.grad(loss, x)[0]
+    return bool(slope.isfinite().all() and slope.any())
+
+
 def _active_share(answer: Callable) -> Trials:
     "08.1: active_share(embeddings (n, d), pids (n,), margin) -> float, 0 to 1."
     line, two = torch.tensor([[0.0], [1.0], [5.0], [6.0]]), torch.tensor([1, 1, 2, 2])
@@ -154,6 +166,7 @@ def _batch_hard(answer: Callable) -> Trials:
         cost = (0.3 + far - d.masked_fill(same, torch.inf).amin(1)).clamp(min=0)
         right = _near(answer(x, pids, 0.3), cost[same.sum(1) > 1].mean())
         yield right, "mean over the anchors with a positive, zeros included"
+    yield _trains(answer), "no gradient reaches the embeddings: keep tensors, and nothing detached"
 
 
 def _repaired(answer: Callable) -> Trials:
@@ -170,6 +183,7 @@ def _repaired(answer: Callable) -> Trials:
     for x, pids in _random_people():
         cost = _triplets(x, pids, 0.3)
         yield _near(answer(x, pids, 0.3), cost[cost > 0].mean()), "wrong for a random batch"
+    yield _trains(answer), "no gradient reaches the embeddings: keep tensors, and nothing detached"
 
 
 def _easy_positive(answer: Callable) -> Trials:
