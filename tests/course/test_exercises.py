@@ -11,6 +11,7 @@ import torch
 from listing import NOTEBOOKS, label
 from students import is_solution
 from torch.nn import functional as F
+from wrong_answers import epoch, gain, named
 
 from reid_course.course.exercises import CHECKS, first_failure
 
@@ -164,6 +165,24 @@ WRONG: dict[str, list[tuple[Callable, str]]] = {
         (lambda p, n: np.minimum(np.unique(p, return_inverse=True)[1], n - 1), "at most one person"),
         (lambda p, n: np.unique(p, return_inverse=True)[1] % n + 1, "numbered 0 to"),
     ],
+    "02.2": [
+        (lambda p, s, rng: rng.random(len(p)) < s, "draw identities, not images"),
+        (lambda p, s, rng: np.isin(p, np.unique(p)[: round(s * len(np.unique(p)))]), "draw from rng"),
+        (lambda p, s, rng: np.isin(p, rng.permutation(np.unique(p))[: int(s * len(p))]), "are held out"),
+        (lambda p, s, rng: rng.permutation(np.unique(p))[: round(s * len(np.unique(p)))], "booleans"),
+    ],
+    "02.3": [
+        (lambda r, shares: r + (1 - r) / 2, "six faces"),
+        (lambda r, shares: r + (1 - r) / len(shares), "0.82"),
+        (lambda r, shares: r + (1 - r) * max(shares), "0.82"),
+        (lambda r, shares: r, "by chance"),
+    ],
+    "02.4": [
+        (lambda t, v, p: gain(v, v, p), "counted on train"),
+        (lambda t, v, p: (np.asarray(p) == v).mean(), "minus ⅓"),
+        (lambda t, v, p: gain(t[t >= 0], v, p), "neither in train nor in valid"),
+        (lambda t, v, p: gain(t[t >= 0], v[v >= 0], np.asarray(p)[v >= 0], 1), "random labels"),
+    ],
     "04.1": [
         (lambda layers: sum(k for k, _ in layers), "its size minus 1"),
         (lambda layers: 1 + sum(k - 1 for k, _ in layers), "two input pixels wide"),
@@ -209,6 +228,18 @@ WRONG: dict[str, list[tuple[Callable, str]]] = {
             lambda p: len(counts(p)) * counts(p)[0] * (counts(p)[0] - 1) * (len(p) - counts(p)[0]) // 2,
             "unequal",
         ),
+    ],
+    "07.2": [
+        (epoch(last="drop"), "never comes up"),
+        (epoch(keep=lambda own, k: own >= k), "never comes up"),
+        (epoch(last="short"), "places each"),
+        (epoch(twice=True), "stands twice"),
+    ],
+    "07.3": [
+        (named("shape", "missing", "repeated", over=lambda own, k: True), "one may stand twice"),
+        (named("shape", "repeated"), "in no batch"),
+        (named("shape", "missing"), "person 7 has three"),
+        (named("missing", "repeated"), "shape"),
     ],
     "08.1": [
         (easy("itself", "mean"), "0, 1, 1, 0"),
