@@ -24,6 +24,7 @@ from .errors import ReidError
 _all_ = ["attribute_accuracy", "balanced_accuracy", "macro_f1", "re_rank"]  # all metrics are found here
 
 # %% ../nbs/10_metrics.ipynb #99b26eb5
+#| code-fold: true
 def average_precision(
     ranks: np.ndarray,  # (n,) ascending ranks of the matches, from 1; n >= 1
     trapezoid: bool = False,  # False: mean of i/r_i; True: the area as the first Market-1501 program drew it
@@ -37,6 +38,7 @@ def average_precision(
     return float((before + at).sum() / (2 * len(ranks)))
 
 # %% ../nbs/10_metrics.ipynb #1f976189
+#| code-fold: true
 @dataclass(frozen=True, eq=False)
 class RetrievalScores:
     "Scores of ranked lists, as fractions in 0..1. Means run over the queries that have a match."
@@ -75,6 +77,7 @@ def _summary(
     )
 
 # %% ../nbs/10_metrics.ipynb #7c873c37
+#| code-fold: true
 class _Relevance:
     "For each query: the gallery images to be found, and those that are neither right nor wrong."
 
@@ -125,9 +128,8 @@ class _Relevance:
     def _nothing_to_find(self) -> str:
         "Why no query has a match."
         n_query, n_gallery = self.shape
-        shared = int((self.last > self.first).sum())
         reason = "give both the same numbering of people"
-        if shared:
+        if shared := int((self.last > self.first).sum()):
             reason = (
                 f"{shared} of them have images of their person there, all left out (same camera, or leave_out): "
                 "evaluate without camera ids, or add images of other cameras"
@@ -135,6 +137,7 @@ class _Relevance:
         return f"none of the {n_query} queries has a match among {n_gallery} gallery images; {reason}"
 
 # %% ../nbs/10_metrics.ipynb #0e56e187
+#| code-fold: true
 def _pids(pids: np.ndarray, what: str, lowest: int) -> np.ndarray:
     "Person ids (n,), none below `lowest`."
     if pids.ndim != 1:
@@ -191,6 +194,7 @@ def _diagonal(leave_out: str, query_pids: np.ndarray, gallery_pids: np.ndarray) 
     return np.arange(len(query_pids))
 
 # %% ../nbs/10_metrics.ipynb #1d675f02
+#| code-fold: true
 def _scores(ranks: Iterable[np.ndarray]) -> np.ndarray:
     "AP, trapezoid AP, inverse penalty and first rank (n, 4), from the ranks of each query's matches."
     nothing = (np.nan,) * 4
@@ -201,6 +205,7 @@ def _scores(ranks: Iterable[np.ndarray]) -> np.ndarray:
     return np.array(rows, np.float64).reshape(-1, 4)
 
 # %% ../nbs/10_metrics.ipynb #aade69eb
+#| code-fold: true
 def evaluate_retrieval(
     distances: ArrayLike,  # (q, g), any unit, smaller is nearer; read a row at a time
     query_pids: ArrayLike,  # (q,) people from 1
@@ -227,6 +232,7 @@ def evaluate_retrieval(
     return _summary(_scores(ranks), max_rank)
 
 # %% ../nbs/10_metrics.ipynb #147cb502
+#| code-fold: true
 def evaluate_embeddings(
     query: ArrayLike,  # (q, d), any scale; array or tensor
     gallery: ArrayLike,  # (g, d); may be a memory map

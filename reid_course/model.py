@@ -189,19 +189,21 @@ def build_model(
         raise ReidError(f"tasks {tasks!r} is unknown; expected {', '.join(TASKS)}")
     if len(size) != 2 or not all(1 <= side <= 4096 for side in size):
         raise ReidError(f"size is {tuple(size)}; expected (height, width), each from 1 to 4096")
+    if backbone is not None and (depth, pooling) != (18, "avg"):
+        raise ReidError("depth and pooling are those of a ResNet; leave them out with another backbone")
     body: Any = resnet_backbone(depth, strides, weights, pooling) if backbone is None else backbone
     if layer not in body.channels:
         raise ReidError(f"layer {layer!r} is unknown; expected {', '.join(body.channels)}")
-    asked = () if tasks == "reid" else schema
-    heads = _heads(model, body, asked, layer) if asked else None
-    norm = model == "resnet" and not neck  # the neck is a norm already
-    embedding = None if tasks == "attributes" else EmbeddingHead(body.width, dim, norm, neck, identities)
+    heads = _heads(model, body, schema, layer) if schema and tasks != "reid" else None
+    # the neck is a norm already
+    norm = model == "resnet" and not neck
+    head = None if tasks == "attributes" else EmbeddingHead(body.width, dim, norm, neck, identities)
     config: dict[str, Any] = {"model": model, "tasks": tasks, "depth": depth, "strides": strides}
     config |= {"pooling": pooling, "layer": layer, "dim": dim, "size": list(size), "neck": neck}
     config |= {"identities": identities, "flip_tta": flip_tta}
     config |= {"backbone": None if backbone is None else type(backbone).__qualname__}
     # convolutions run faster with a pixel's channels side by side
-    return ReidModel(body, heads, embedding, asked, config).to(memory_format=torch.channels_last)
+    return ReidModel(body, heads, head, schema if heads else (), config).to(memory_format=torch.channels_last)
 
 
 def _heads(model: str, backbone: Any, schema: Schema, layer: str) -> nn.Module:

@@ -61,7 +61,8 @@ class PKBatchSampler:
         self.rows = _rows_by_person(np.asarray(pids))
         if len(self.rows) < p:
             raise ReidError(
-                f"{len(self.rows)} identities for batches of p = {p}; expected at least {p}: lower p, or add people"
+                f"{len(self.rows)} identities for batches of p = {p}; expected at least {p}: "
+                "choose a lower p= (--p), or add people"
             )
         self.n, self.p, self.k, self.seed, self.epoch = len(pids), p, k, seed, 0
 

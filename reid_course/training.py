@@ -175,7 +175,8 @@ class _Parts:
             PKBatchSampler(self.trained.pid.to_numpy(), config.p, config.k)
         if group.size > config.p:
             raise ReidError(
-                f"{group.size} processes for p = {config.p}; expected at most one an identity: raise p"
+                f"{group.size} processes for p = {config.p}; expected at most one an identity: "
+                "choose a higher p= (--p), or fewer processes"
             )
 
     def trainer(self, run: Run, device: torch.device) -> Trainer:

@@ -6,6 +6,7 @@
 __all__ = ['pairwise_distances', 'triplet_loss']
 
 # %% ../nbs/08_triplet.ipynb #16378f8b
+#| code-fold: true
 from collections.abc import Callable
 
 import torch
@@ -15,6 +16,7 @@ from torch.nn import functional as F
 from .errors import ReidError
 
 # %% ../nbs/08_triplet.ipynb #9ed4e202
+#| code-fold: true
 def pairwise_distances(
     x: Tensor,  # (n, d)
     y: Tensor | None = None,  # (m, d); None: x itself
@@ -29,6 +31,7 @@ def pairwise_distances(
     return torch.where(equal, 0.0, torch.where(equal, 1.0, squared).sqrt())
 
 # %% ../nbs/08_triplet.ipynb #a166cd8c
+#| code-fold: true
 _Hinge = Callable[[Tensor], Tensor]  # D_ap − D_an to the cost of each triplet
 
 
@@ -62,6 +65,7 @@ def _batch_all(x: Tensor, same: Tensor, hinge: _Hinge) -> Tensor:
     return _mean_of_positive(hinge(gap).masked_fill(same[anchors], 0.0))
 
 # %% ../nbs/08_triplet.ipynb #a3c286bd
+#| code-fold: true
 def _batch_hard(x: Tensor, same: Tensor, hinge: _Hinge) -> Tensor:
     "Per anchor the farthest positive and the nearest negative, zeros included in the mean."
     x = x.float()
@@ -85,6 +89,7 @@ def _batch_semihard(x: Tensor, same: Tensor, hinge: _Hinge) -> Tensor:
     return _mean_of_positive(hinge(to_positive - nearest))
 
 # %% ../nbs/08_triplet.ipynb #f344f303
+#| code-fold: true
 _MINING = {"all": _batch_all, "hard": _batch_hard, "semihard": _batch_semihard}
 
 

@@ -1,6 +1,7 @@
 """Measure again what a reader should find: python tools/bands.py [NAME…] writes results/bands.json
 
 A lesson with a band has a function `measure(seed)`, which returns numbers by name, and a line `expected(…, "08")`.
+Where it has MISTAKES (arguments of `measure` by name), what these give goes into results/mistakes.json.
 """
 
 import json
@@ -15,6 +16,7 @@ from lessons import BANDS, passed_over
 from listing import NOTEBOOKS, code
 
 SEEDS = range(5)
+MISTAKES = BANDS.with_name("mistakes.json")
 
 
 def banded(
@@ -27,8 +29,8 @@ def banded(
 
 def measured(
     path: Path,
-) -> list[dict[str, float]]:  # a row a seed
-    "Run a lesson up to its band, and its experiment with every seed."
+) -> tuple[list[dict[str, float]], dict[str, dict[str, float]]]:  # a row a seed, and a row a mistake
+    "Run a lesson up to its band, its experiment with every seed, and each planted mistake once."
     from execnb.shell import CaptureShell
     from nbdev.process import NBProcessor
 
@@ -41,7 +43,9 @@ def measured(
                 shell.cell(cell)
                 if shell.exc:
                     raise shell.exc
-        return [shell.user_ns["measure"](seed) for seed in SEEDS]
+        measure, mistakes = shell.user_ns["measure"], shell.user_ns.get("MISTAKES", {})
+        wrong = {name: measure(SEEDS[0], **changed) for name, changed in mistakes.items()}
+        return [measure(seed) for seed in SEEDS], wrong
 
 
 def of_the_library(
@@ -74,10 +78,13 @@ def write(
     from reid_course.course.exercises import band
     from reid_course.engine.files import write_json
 
-    rows = [of_the_library(seed) for seed in SEEDS] if path.stem == "whole" else measured(path)
+    whole = path.stem == "whole"
+    rows, wrong = ([of_the_library(seed) for seed in SEEDS], {}) if whole else measured(path)
     bands = {name: band([row[name] for row in rows]) for name in rows[0]}
-    others = json.loads(BANDS.read_text()) if BANDS.exists() else {}
-    write_json(BANDS, dict(sorted((others | {banded(path): bands}).items())))
+    for file, found in ((BANDS, bands), (MISTAKES, wrong)):
+        others = json.loads(file.read_text()) if file.exists() else {}
+        kept = others | {banded(path): found}
+        write_json(file, {name: kept[name] for name in sorted(kept) if kept[name]})
     for name, found in bands.items():
         print(f"{path.stem}  {name}  {found['mean']:.3f} ± {found['band']:.3f}", flush=True)
 

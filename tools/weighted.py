@@ -1,10 +1,11 @@
 """What λ a weighted search should have: python tools/weighted.py FILE
 
-Small networks of three seeds are trained on drawn people, half of them held out, twice: λ is chosen on the
+Small networks of two seeds are trained on drawn people, half of them held out, twice: λ is chosen on the
 people that split 1 holds out, and judged on those of split 0. Every held-out picture is a query, with 1, 2, 4 or 12 of
 its true answers, drawn by lot; it is never found itself. Writes the mAP of each way as JSON.
 """
 
+import os
 import sys
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
@@ -22,11 +23,11 @@ from reid_course.engine.weighing import LEAST
 from reid_course.minimarket import make_minimarket
 from reid_course.training import train
 
-IDENTITIES, IMAGES = 60, 8  # people, and pictures of each
-SETTINGS: dict[str, Any] = DEMO | {"epochs": 10, "p": 8, "k": 4, "strides": "imagenet", "valid": 0.5}
+IDENTITIES, IMAGES = 48, 8  # people, and pictures of each
+SETTINGS: dict[str, Any] = DEMO | {"epochs": 6, "p": 8, "k": 4, "strides": "imagenet", "valid": 0.5}
 LAMBDAS = (0.0, 0.03, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0)
 CONDITIONS = (1, 2, 4, 12)
-SEEDS = (0, 1, 2)
+SEEDS = (0, 1)
 CHOSEN_ON, JUDGED_ON = 1, 0  # splits of the people
 
 
@@ -96,7 +97,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = make_minimarket(Path(folder) / "data", IDENTITIES, DEMO["size"], images_per_identity=IMAGES)
         jobs = [(split, seed) for split in (CHOSEN_ON, JUDGED_ON) for seed in SEEDS]
-        with ProcessPoolExecutor(len(jobs)) as pool:
+        with ProcessPoolExecutor(min(len(jobs), os.cpu_count() or 1)) as pool:
             found = [pool.submit(measured, *job, root, Path(folder) / f"{job[0]}-{job[1]}") for job in jobs]
             rows = [row for one in found for row in one.result()]
     said = {

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..engine.config import TrainConfig
+from ..engine.config import TrainConfig, fitting
 from ..engine.display import escape_line
 from ..errors import ReidError
 
@@ -90,6 +90,7 @@ def train(args: argparse.Namespace) -> None:
     from reid_course.engine.processes import launched
     from reid_course.pages.report import report_run
     from reid_course.recipes import recipe
+    from reid_course.wishes import possible_tasks
 
     own, skip = options(args), read_skip_list(args.skip_list)
     data, group = load_dataset(args.data, skip), launched(args.device)
@@ -97,6 +98,7 @@ def train(args: argparse.Namespace) -> None:
     say(data.summary)
     if args.resume and not Path(args.out).exists():  # killed before it made the folder
         say(f"{args.out}: nothing to resume yet, so this is the beginning")
+    tasks = {"tasks": possible_tasks(data, own.get("tasks"))}  # of a recipe only what concerns these is taken
     run = training.train(
         data,
         args.out,
@@ -104,7 +106,7 @@ def train(args: argparse.Namespace) -> None:
         device=args.device,
         group=group,
         callbacks=[Report(tell_epoch(say))],
-        **recipe(args.recipe) | own,
+        **fitting(recipe(args.recipe), own | tasks),
     )
     if group.rank == 0:
         say(f"look at {report_run(run, data, run.model(args.device))}")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .commands import options
-from ..engine.config import TrainConfig
+from ..engine.config import TrainConfig, fitting
 from ..errors import ReidError
 
 if TYPE_CHECKING:
@@ -86,6 +86,12 @@ def reproduce(args: argparse.Namespace) -> None:
     data = load_dataset(args.data, read_skip_list(args.skip_list))
     print(data.summary)
     plan = experiments.feasible(experiments.planned(args.seeds, args.ablations), data, print)
+    idle = experiments.unused(settings, plan)
+    if idle:
+        raise ReidError(
+            f"{', '.join(idle)} would have no effect in any of the {len(plan)} runs; expected options that have: "
+            "leave it out, or give what it needs as well"
+        )
     kept, runs = Path(args.records or out / "records"), {name: Run(out / name) for name in plan}
     there = {name for name in plan if runs[name].finished or (kept / f"{out.name}-{name}.json").exists()}
     todo = [own for name, (_, own, _) in plan.items() if name not in there]
@@ -112,10 +118,10 @@ def _before(
     from reid_course.course.experiments import baselines, estimate_seconds, in_words
     from reid_course.split import split_identities
 
-    config = TrainConfig(**settings)
+    config = TrainConfig(**fitting(settings, {}))
     trained, held = split_identities(data.train, config.valid, config.split_seed)
     if todo:
-        different = {json.dumps(own): TrainConfig(**settings | own) for own in todo}
+        different = {json.dumps(own): TrainConfig(**fitting(settings, own)) for own in todo}
         cost = {
             name: estimate_seconds(one, len(trained), len(held), device) for name, one in different.items()
         }

@@ -74,8 +74,80 @@ def _attend(answer: Callable) -> Trials:
     yield _near(answer(q, k[order], v[order]), answer(q, k, v)), "the order of the keys must not matter"
 
 # %% ../../nbs/workshop/checks.ipynb #8d5f6de0
+def _triplets(
+    x: torch.Tensor,  # (n, d)
+    pids: torch.Tensor,  # (n,)
+    margin: float,
+) -> torch.Tensor:  # (t,) cost before the hinge
+    "Margin + positive - negative of every valid triplet, in loops."
+    n, d = range(len(pids)), torch.cdist(x, x)
+    return torch.stack(
+        [
+            margin + d[a, p] - d[a, q]
+            for a in n
+            for p in n
+            for q in n
+            if p != a and pids[p] == pids[a] and pids[q] != pids[a]
+        ]
+    )
+
+
+def _random_people() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    "Three random batches; one person is seen once."
+    torch.manual_seed(0)
+    for _ in range(3):
+        yield torch.randn(8, 3), torch.tensor([1, 1, 1, 2, 2, 3, 3, 4])
+
+
+def _active_share(answer: Callable) -> Trials:
+    "08.1: active_share(embeddings (n, d), pids (n,), margin) -> float, 0 to 1."
+    line, two = torch.tensor([[0.0], [1.0], [5.0], [6.0]]), torch.tensor([1, 1, 2, 2])
+    yield _near(answer(line, two, 0.3), 0.0), "pairs 1 apart, people 4 or more apart: no triplet costs"
+    right = _near(answer(line, two, 4.5), 0.75)
+    yield right, "with margin 4.5 six of the eight triplets cost: an anchor is not its own positive"
+    yield _near(answer(line, two, 9.0), 1.0), "with margin 9 every valid triplet costs: only valid ones count"
+    for x, pids in _random_people():
+        wanted = (_triplets(x, pids, 0.2) > 0).double().mean()
+        yield (
+            _near(answer(x, pids, 0.2), wanted),
+            "count triplets, one for each anchor, positive and negative",
+        )
+
+
+def _batch_hard(answer: Callable) -> Trials:
+    "08.2: batch_hard(embeddings (n, d), pids (n,), margin) -> scalar."
+    line, two = torch.tensor([[0.0], [1.0], [5.0], [6.0]]), torch.tensor([1, 1, 2, 2])
+    yield _near(answer(line, two, 0.3), 0.0), "pairs 1 apart, people 4 or more apart: nothing to pay"
+    yield _near(answer(line, two, 4.0), 0.5), "with margin 4 the anchors pay 0, 1, 1, 0: their mean is 0.5"
+    three = torch.tensor([1, 1, 1, 2])
+    right = _near(answer(torch.tensor([[0.0], [1.0], [3.0], [9.0]]), three, 7.0), 2.0)
+    yield right, "the farthest positive, not the nearest; whoever has no positive is no anchor"
+    for x, pids in _random_people():
+        d, same = torch.cdist(x, x), pids[:, None] == pids
+        far = d.masked_fill(~same, -1.0).amax(1)
+        cost = (0.3 + far - d.masked_fill(same, torch.inf).amin(1)).clamp(min=0)
+        right = _near(answer(x, pids, 0.3), cost[same.sum(1) > 1].mean())
+        yield right, "mean over the anchors with a positive, zeros included"
+
+
+def _repaired(answer: Callable) -> Trials:
+    "08.3: repaired(embeddings (n, d), pids (n,), margin) -> scalar, the report's loss over all triplets."
+    three, pids = torch.tensor([[0.0], [1.0], [1.5]]), torch.tensor([1, 1, 2])
+    right = _near(answer(three, pids, 0.6), 0.6)
+    yield (
+        right,
+        "0 and 1 of one person, 1.5 of another, margin 0.6: two triplets, 0.1 and 1.1; itself is no positive",
+    )
+    line, two = torch.tensor([[0.0], [1.0], [5.0], [6.0]]), torch.tensor([1, 1, 2, 2])
+    yield _near(answer(line, two, 4.5), 5 / 6), "divide by the triplets that cost something, not by all"
+    yield _near(answer(line, two, 0.3), 0.0), "no triplet is active: the loss is 0, not 0 / 0"
+    for x, pids in _random_people():
+        cost = _triplets(x, pids, 0.3)
+        yield _near(answer(x, pids, 0.3), cost[cost > 0].mean()), "wrong for a random batch"
+
+
 def _easy_positive(answer: Callable) -> Trials:
-    "08.1: easy_positive(embeddings (n, d), pids (n,), margin) -> scalar."
+    "08.4: easy_positive(embeddings (n, d), pids (n,), margin) -> scalar."
     line = torch.tensor([[0.0], [1.0], [5.0], [6.0]])
     two = torch.tensor([1, 1, 2, 2])
     yield _near(answer(line, two, 0.3), 0.0), "pairs 1 apart, people 4 apart: nothing to pay"
@@ -111,20 +183,61 @@ def _surgery(answer: Callable) -> Trials:
     yield _near(answer(x, torch.zeros(2)), x), "a gradient of zero conflicts with nobody"
 
 # %% ../../nbs/workshop/checks.ipynb #d4644601
-def _r_precision(answer: Callable) -> Trials:
-    "10.1: r_precision(distances (q, g), query_pids (q,), gallery_pids (g,)) -> mean over the queries with a match."
-    row = np.array([[0.1, 0.2, 0.3, 0.4]])
-    one = np.array([1])
-    yield _near(answer(row, one, np.array([1, 1, 2, 2])), 1.0), "both matches come first: 1"
-    yield _near(answer(row, one, np.array([1, 2, 1, 2])), 0.5), "two matches, one among the first two: ½"
-    yield _near(answer(row, one, np.array([2, 2, 2, 1])), 0.0), "one match, at rank 4, not among the first 1"
-    yield _near(answer(row[:, ::-1], one, np.array([2, 2, 1, 1])), 1.0), "sort by distance first"
-    pair = np.repeat(row, 2, 0)
-    found = answer(pair, np.array([1, 9]), np.array([1, 2, 2, 2]))
-    yield _near(found, 1.0), "a query without any match says nothing: leave it out of the mean"
-    distances, pids = np.random.default_rng().random((1, 40)), np.random.default_rng().integers(1, 4, 40)
-    first = pids[distances[0].argsort()][: (pids == 2).sum()]
-    yield _near(answer(distances, np.array([2]), pids), (first == 2).mean()), "wrong for a random ranked list"
+def _ap(row: np.ndarray, match: np.ndarray) -> float:
+    "AP of one query, wrong images first among equals; NaN without a match."
+    ranks = np.flatnonzero(match[np.lexsort((match, row))]) + 1
+    return float(np.mean(np.arange(1, len(ranks) + 1) / ranks)) if len(ranks) else np.nan
+
+
+def _report_map(answer: Callable) -> Trials:
+    "10.1: report_map(embeddings (n, d), pids (n,)) -> mAP, each image searched among the others."
+    x, pids = np.array([[0.0], [1.0], [2.5], [3.6]]), np.array([1, 2, 1, 2])
+    itself = "0, 1, 2.5, 3.6 of pids 1, 2, 1, 2 give AP ½, ⅓, ⅓, ½: an image is not in its own gallery"
+    yield _near(answer(x, pids), 5 / 12), itself
+    alone = "an image without a match has no AP: leave it out of the mean"
+    yield _near(answer(x, np.array([1, 2, 1, 3])), 0.5 * (1 / 2 + 1 / 3)), alone
+    ties = "five equal embeddings, pids 1, 1, 2, 2, 2: wrong images come first in every list, so 0.35"
+    for order in (slice(None), slice(None, None, -1)):
+        yield _near(answer(np.zeros((5, 3)), np.array([1, 1, 2, 2, 2])[order]), 0.35), ties
+    x, pids = np.random.default_rng().normal(size=(30, 2)), np.random.default_rng().integers(1, 8, 30)
+    aps = [
+        _ap(np.linalg.norm(np.delete(x, q, 0) - x[q], axis=1), np.delete(pids, q) == pids[q])
+        for q in range(30)
+    ]
+    yield _near(answer(x, pids), np.nanmean(aps)), "wrong for random embeddings: Euclidean, mean over queries"
+
+
+def _repaired_map(answer: Callable) -> Trials:
+    "10.2: repaired(distances (q, g), query_pids, gallery_pids, query_cams, gallery_cams) -> mAP across cameras."
+    row, one = np.array([[0.1, 0.2, 0.3, 0.4]]), np.array([1])
+    for pids, cams, hint in (
+        ([1, 1, 2, 2], [1, 2, 2, 2], "the person's image by the query's camera is not wrong: ignore it"),
+        ([-1, 1, 2, 2], [2, 2, 2, 2], "junk, pid -1, is not wrong: ignore it"),
+    ):
+        yield _near(answer(row, one, np.array(pids), one, np.array(cams)), 1.0), hint
+    other = answer(row, one, np.array([2, 1, 0, 2]), one, np.array([1, 2, 2, 2]))
+    yield _near(other, 0.5), "another person by the query's camera is wrong: it stays in the list"
+    for pids in ([1, 2, 2, 2], [2, 2, 2, 1]):
+        equal = answer(np.ones((1, 4)), one, np.array(pids), one, np.full(4, 2))
+        yield _near(equal, 0.25), "all distances equal: wrong images come first, whatever the order"
+    rng = np.random.default_rng()
+    d, q, g, c, e = rng.integers(9, size=(8, 40)), *(rng.integers(-1, 6, n) for n in (8, 40, 8, 40))
+    q, keep = abs(q) + 1, (g != -1) & ~((g == (abs(q) + 1)[:, None]) & (e == c[:, None]))
+    aps = [_ap(d[i][keep[i]], g[keep[i]] == q[i]) for i in range(8)]
+    yield _near(answer(d, q, g, c, e), np.nanmean(aps)), "wrong for a random case"
+
+
+def _chance_cmc(answer: Callable) -> Trials:
+    "10.3: chance_cmc(n, total, max_rank) -> (max_rank,), of a random order."
+    yield _near(answer(1, 4, 4), [0.25, 0.5, 0.75, 1]), "one match among four: ¼, ½, ¾, 1"
+    yield _near(answer(2, 4, 3), [1 / 2, 5 / 6, 1]), "2 of 4: ½, 1 − ½·⅓, 1; no image is shown twice"
+    yield _near(answer(3, 3, 5), np.ones(5)), "it keeps its last value where the list ends"
+    n, total = np.random.default_rng().integers((1, 500), (20, 2000)).tolist()
+    k = np.arange(30)
+    yield (
+        _near(answer(n, total, 30), 1 - np.cumprod((total - n - k) / (total - k))),
+        f"wrong for {n}, {total}",
+    )
 
 
 def _copy_what_fits(answer: Callable) -> Trials:
@@ -199,9 +312,14 @@ CHECKS: dict[str, Callable[[Callable], Trials]] = {
     "04.1": _receptive_field,
     "05.1": _smoothed,
     "06.1": _attend,
-    "08.1": _easy_positive,
+    "08.1": _active_share,
+    "08.2": _batch_hard,
+    "08.3": _repaired,
+    "08.4": _easy_positive,
     "09.1": _surgery,
-    "10.1": _r_precision,
+    "10.1": _report_map,
+    "10.2": _repaired_map,
+    "10.3": _chance_cmc,
     "11.1": _copy_what_fits,
     "12.1": _accumulate,
     "14.1": _expanded,

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['DEMO_IDENTITIES', 'DEMO', 'THREE_MODELS', 'ABLATIONS', 'colour_histogram', 'baselines', 'compare', 'tell_epoch',
-           'estimate_seconds', 'planned', 'feasible', 'reproduce', 'in_words']
+           'estimate_seconds', 'planned', 'feasible', 'unused', 'reproduce', 'in_words']
 
 # %% ../../nbs/workshop/experiments.ipynb #70951b19
 import json
@@ -21,7 +21,7 @@ import torch
 
 from ..data import JUNK, MARKET, Dataset, Schema, load_dataset
 from ..engine.callbacks import Report
-from ..engine.config import TrainConfig
+from ..engine.config import TrainConfig, fitting
 from ..engine.devices import pick_device
 from ..engine.files import read_json, write_json
 from ..engine.records import record
@@ -124,7 +124,7 @@ def compare(
             name = variant if len(seeds) == 1 else f"{variant}-s{seed}"
             run = Run(Path(out) / name)
             say(f"{name}, seed {seed}" + ": trained before" * run.finished)
-            own: dict[str, Any] = settings | options | {"seed": seed}
+            own = fitting(settings, options) | {"seed": seed}  # what they share may not concern all
             runs[name] = train(data, run.path, resume=True, callbacks=[Report(tell_epoch(say))], **own)
     return runs
 
@@ -208,6 +208,15 @@ def feasible(
     return {name: (variant, own | {"tasks": "reid"}, seed) for name, (variant, own, seed) in left.items()}
 
 
+def unused(
+    settings: Mapping[str, Any],  # options that all runs share
+    plan: Mapping[str, tuple[str, dict[str, Any], int]],  # of `planned`
+) -> list[str]:
+    "The options that would have an effect in no run of a plan."
+    kept = {name for _, own, _ in plan.values() for name in fitting(settings, own)}
+    return [name for name in settings if name not in kept]
+
+
 def reproduce(
     data: str | Path | Dataset,  # the folder of a data set, or a data set read
     out: str | Path,  # gets a run folder per variant and seed
@@ -226,7 +235,7 @@ def reproduce(
             write_json(file, record(run, in_words(data), variant))
         found.append(read_json(file))
         trained = found[-1].get("config", {})
-        wanted = json.loads(json.dumps(settings | options | {"seed": seed}, default=str))
+        wanted = json.loads(json.dumps(fitting(settings, options) | {"seed": seed}, default=str))
         other = next((o for o, value in wanted.items() if trained.get(o, value) != value), None)
         if other is not None:
             raise ReidError(

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .inventory import Labels, RawDataset, is_image, number_people, reserved_pid
+from .inventory import Labels, RawDataset, is_image, is_unclear, number_people, reserved_pid
 from .labels import KEYS, column_names, read_words
 from ..errors import ReidError
 
@@ -59,6 +59,10 @@ def pids_of(
             if pid < -2 or (pid > 0 and spelt.setdefault(pid, name) != name):
                 raise ReidError(f"{source}: id is {name!r}; expected one spelling of each, and none below -2")
         return [_number(name) if name else -2 for name in ids], {}
+    unclear = next((name for name in ids if is_unclear(name)), "")
+    if unclear:
+        said = f"{source}: id is {unclear!r}, which may be nobody; expected -1 for junk, 0000 for distractors"
+        raise ReidError(f"{said}, an empty cell where it is not known who it is, or a person's name")
     numbers = number_people(filter(None, ids)) | {"": -2}
     return [numbers[name] for name in ids], {pid: name for name, pid in numbers.items() if pid > 0}
 

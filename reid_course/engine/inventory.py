@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['PARTS', 'READ', 'UNREAD', 'Files', 'Reader', 'Issue', 'file_kind', 'is_image', 'is_picture', 'list_images',
-           'inventory', 'parse_name', 'identity_in_name', 'camera_in_name', 'reserved_pid', 'number_people', 'Labels',
-           'RawDataset']
+           'inventory', 'parse_name', 'identity_in_name', 'camera_in_name', 'reserved_pid', 'is_unclear',
+           'number_people', 'Labels', 'RawDataset']
 
 # %% ../../nbs/workshop/inventory.ipynb #inv-imports
 import os
@@ -141,6 +141,19 @@ def reserved_pid(
     word = name.strip().casefold()
     number = _RESERVED.fullmatch(word)
     return (-1 if number[1] else 0) if number else _NOBODY.get(word)
+
+
+_UNCLEAR = frozenset(("unknown", "none", "nobody", "unlabelled", "unlabeled", "other", "others", "misc"))
+_UNCLEAR |= {"unidentified", "unassigned", "unsorted", "miscellaneous", "background", "null", "nan", "n/a"}
+_NEGATIVE = re.compile(r"-\d+(?:\.\d*)?", re.A)
+
+
+def is_unclear(
+    name: str,  # what a person is called
+) -> bool:
+    "Whether a name says that it is nobody's, but not whether it is junk, distractors or unlabelled: `unknown`, `-2`."
+    word = name.strip(" _-.").casefold()
+    return reserved_pid(name) is None and (word in _UNCLEAR or bool(_NEGATIVE.fullmatch(name.strip())))
 
 
 def number_people(

@@ -7,7 +7,7 @@ __all__ = ['LAYOUTS', 'Layout', 'read_layout', 'sets_inside']
 
 # %% ../../nbs/workshop/layouts.ipynb #lay-imports
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,7 @@ from reid_course.engine.inventory import (
     inventory,
     is_image,
     is_picture,
+    is_unclear,
     number_people,
     parse_name,
 )
@@ -64,6 +65,7 @@ def _load_split(raw: RawDataset) -> None:
                 f"{raw.root}: {' and '.join(twice)} are both taken for {part}; expected one of them"
             )
     people = {name for top in roles for name in tops[top] if name}
+    _report_unclear(raw, [f"{top}/{name}" for top in roles for name in tops[top]])
     numbers = number_people(people)
     raw.names = {pid: name for name, pid in numbers.items() if pid > 0}
     for top, part in roles.items():
@@ -85,6 +87,15 @@ def _of_person(pid: int, path: Path) -> tuple[int, int | None]:
     return pid, camera_in_name(path)
 
 
+def _report_unclear(raw: RawDataset, people: Sequence[str]) -> None:
+    "Folders that nobody can be sure to be a person are no person to train on."
+    for place in people:
+        name = place.rpartition("/")[2]
+        if is_unclear(name):
+            said = f"{raw.root / place}: {name!r} may be nobody; expected -1 for junk, 0000 for distractors"
+            raw.report("table", raw.root / place, f"{said}, or a person's name: rename it")
+
+
 def _people_folders(files: Files) -> list[str]:
     return [top for top, below in _tops(files).items() if "" in below]
 
@@ -98,6 +109,7 @@ def _load_folder(raw: RawDataset) -> None:
         said = f"{raw.root / people[0]} holds images of {len(who[0])} people by their names"
         expected = "expected the folders train/, query/ and gallery/ around such images, or a folder a person"
         raise ReidError(f"{said}, so it is no person's folder; {expected}")
+    _report_unclear(raw, people)
     numbers = number_people(people)
     raw.names = {pid: name for name, pid in numbers.items() if pid > 0}
     for name, pid in numbers.items():

@@ -191,7 +191,7 @@ class Trainer:
 
     def _check(self, losses: Tensor, names: list[str]) -> None:
         "`ReidError` naming epoch, batch and loss that is not finite; a weight can be broken by the last step."
-        remedy = "expected a finite number: lower the learning rate; the last good checkpoint is kept"
+        remedy = "expected a finite number: choose a lower lr= (--lr); the last good checkpoint is kept"
         where, broken = f"epoch {self.epoch + 1}, batch", (~losses.isfinite()).nonzero().tolist()
         if broken:
             batch, column = broken[0]

@@ -93,7 +93,7 @@ def listening(
 def gather(
     galleries: Mapping[str, Gallery],  # by title: the same held-out pictures, seen by each network
     names: Mapping[int, str] = {},  # what people are called, by pid; others are "person <pid>"
-    schema: Schema = (),  # the attributes of the pictures' table, asked about where no network answers any
+    schema: Schema = (),  # the attributes of the pictures' table, told where no network answers any and they have labels
     most: int = 400,  # pictures at most
 ) -> dict[str, Any]:  # questions, pictures, models, held_out, people, first; fit for JSON
     "What a page needs to search by itself. `ReidError`: the networks have seen other pictures, or answer other questions."
@@ -105,7 +105,8 @@ def gather(
     answered = {without_junk(gallery.schema) for gallery in galleries.values()} - {()}
     if len(answered) > 1:
         raise ReidError("the networks answer different attributes; expected runs on the same data set")
-    asked = answered.pop() if answered else without_junk(schema)
+    labelled = tuple(a for a in without_junk(schema) if a.name in table and (table[a.name] >= 0).any())
+    asked = answered.pop() if answered else labelled
     rows = shown_rows(table.pid, most)
     models = [_seen(title, gallery, rows, asked) for title, gallery in galleries.items()]
     return {

@@ -7,11 +7,12 @@ __all__ = ['web_app', 'listen', 'run_app']
 
 # %% ../../nbs/workshop/loopback.ipynb #loopback04
 import base64
+import json
 import socket
 from contextlib import suppress
 from importlib.resources import files
 from threading import Event, Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..engine.decode import MAX_BYTES
 from ..errors import ReidError
@@ -44,6 +45,7 @@ def web_app(
         color_accent="*primary_600",
     )
     outer = FastAPI(openapi_url=None)
+    outer.add_middleware(_NothingFromElsewhere)
     outer.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
     # Gradio would fetch the address of another place for whoever asks
     outer.add_api_route(
@@ -71,6 +73,51 @@ def web_app(
 def _refused() -> str:
     "What is answered to a wish for a file of another place."
     return "nothing is fetched from elsewhere"
+
+
+class _NothingFromElsewhere:
+    "Refuses what names a file of another place: Gradio would fetch it before any function of the page is asked."
+
+    def __init__(self, app: Any):
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        from starlette.requests import Request
+        from starlette.responses import JSONResponse
+
+        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] == "/gradio_api/upload":
+            return await self.app(scope, receive, send)
+        request = Request(scope, receive)
+        body, own = await request.body(), f"http://{request.headers.get('host', '')}/"
+        if _names_elsewhere(body, own):
+            return await JSONResponse(_refused(), 403)(scope, receive, send)
+        told = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+        async def again() -> Any:
+            return next(told, None) or await receive()
+
+        return await self.app(scope, again, send)
+
+
+def _names_elsewhere(
+    body: bytes,  # of a request
+    own: str,  # where this page is
+) -> bool:
+    "Whether JSON has a file whose path or address is another place's. What is no JSON, Gradio refuses itself."
+    try:
+        waiting = [json.loads(body)] if body else []
+    except (ValueError, RecursionError):
+        return True
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            path, url = (str(value.get(name, "")).replace("\\", "/") for name in ("path", "url"))
+            if "//" in path or ("//" in url and not url.startswith(own)):
+                return True
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+    return False
 
 
 def _style() -> str:

@@ -1,5 +1,6 @@
 """Every exercise: its solution passes; its stub and three wrong answers fail, each with the hint for that mistake."""
 
+import functools
 import re
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -11,7 +12,7 @@ import torch
 from listing import NOTEBOOKS, label
 from students import is_solution
 from torch.nn import functional as F
-from wrong_answers import epoch, gain, named
+from wrong_answers import DATA_WRONG
 
 from reid_course.course.exercises import CHECKS, first_failure
 
@@ -37,7 +38,14 @@ def made(
     name: str,
 ) -> Callable:
     "The function that a cell defines, with what lessons import."
-    space = {"np": np, "torch": torch, "F": F, "Iterator": Iterator, "check": lambda exercise, answer: None}
+    space = {
+        "np": np,
+        "torch": torch,
+        "F": F,
+        "Tensor": torch.Tensor,
+        "Iterator": Iterator,
+        "check": lambda exercise, answer: None,
+    }
     exec(source, space)
     return space[name]
 
@@ -81,6 +89,21 @@ def easy(positive: str, total: str) -> Callable:
         return cost.sum() / n
 
     return loss
+
+
+def triplets(positive: Callable, total: str) -> Callable:
+    "Lesson 08's triplets with another choice of pairs, or another mean."
+
+    def answer(x, pids, margin):
+        d, same = torch.cdist(x, x), pids[:, None] == pids
+        pair = positive(same, torch.eye(len(pids), dtype=torch.bool))
+        cost = (margin + d[:, :, None] - d[:, None, :]).clamp(min=0)
+        valid = cost[pair[:, :, None] & ~same[:, None, :]]
+        means = {"share": (valid > 0).float().mean(), "share of all": (valid > 0).sum() / len(pids) ** 3}
+        means |= {"mean": valid.mean(), "0 / 0": valid.sum() / (valid > 0).sum()}
+        return means.get(total, valid.sum() / max(1, int((valid > 0).sum())))
+
+    return answer
 
 
 def chunked(weight: Callable, clear: bool = True) -> Callable:
@@ -128,17 +151,24 @@ def near(query, gallery, k):
     return gallery[np.linalg.norm(gallery - query, axis=1).argsort()[:k]]
 
 
-def counts(pids):
-    return np.unique(pids, return_counts=True)[1]
+def ap_of(rows: list[tuple[np.ndarray, np.ndarray]], ties: str = "wrong", alone: float = np.nan) -> float:
+    "mAP of lists (distances, matches) with another rule for ties, or for a query without a match."
+    keys = {"wrong": lambda match: match, "file": np.zeros_like, "right": np.logical_not}[ties]
+    ranks = [np.flatnonzero(m[np.lexsort((keys(m), row))]) + 1 for row, m in rows]
+    return float(np.nanmean([np.mean(np.arange(1, len(r) + 1) / r) if len(r) else alone for r in ranks]))
 
 
-def ranked(distances, queries, gallery):
-    return gallery[distances.argsort(1, kind="stable")] == queries[:, None]
+def among(x: np.ndarray, pids: np.ndarray, itself: bool = False) -> list[tuple[np.ndarray, np.ndarray]]:
+    "Each image's list among the others."
+    keep = np.ones((len(pids),) * 2, bool) if itself else ~np.eye(len(pids), dtype=bool)
+    return [(np.linalg.norm(x[k] - a, axis=1), pids[k] == p) for a, p, k in zip(x, pids, keep, strict=True)]
 
 
-def first(right):
-    n = right.sum(1)
-    return (right & (np.arange(right.shape[1]) < n[:, None])).sum(1) / np.maximum(n, 1)
+def across(d, q, g, c, e, junk: bool = True, own: str = "image", ties: str = "wrong") -> float:
+    "Lesson 10's program with another mask."
+    out = {"none": False, "image": (g == q[:, None]) & (e == c[:, None]), "camera": e == c[:, None]}[own]
+    keep = np.broadcast_to(~(out | ((g == -1) & junk)), d.shape)
+    return ap_of([(row[k], g[k] == p) for row, k, p in zip(d, keep, q, strict=True)], ties)
 
 
 FILES = lambda text: [file.strip() for file in text.split(",") if file.strip()]  # noqa: E731
@@ -155,33 +185,11 @@ def operated(cut: Callable, always: bool = False) -> Callable:
 
 
 WRONG: dict[str, list[tuple[Callable, str]]] = {
+    **DATA_WRONG,
     "01.1": [
         (lambda p, c, n: f"{p}_c{c}_{n}.jpg", "gave '2_c1"),
         (lambda p, c, n: f"{p:04d}_c{c}_{n}.jpg", "gave '0002_c1_16620005"),
         (lambda p, c, n: f"{p:04d}_c{c}_{n:09d}.jpg", "junk is -1"),
-    ],
-    "02.1": [
-        (lambda p, n: np.arange(len(p)) % n, "deal people, not images"),
-        (lambda p, n: np.minimum(np.unique(p, return_inverse=True)[1], n - 1), "at most one person"),
-        (lambda p, n: np.unique(p, return_inverse=True)[1] % n + 1, "numbered 0 to"),
-    ],
-    "02.2": [
-        (lambda p, s, rng: rng.random(len(p)) < s, "draw identities, not images"),
-        (lambda p, s, rng: np.isin(p, np.unique(p)[: round(s * len(np.unique(p)))]), "draw from rng"),
-        (lambda p, s, rng: np.isin(p, rng.permutation(np.unique(p))[: int(s * len(p))]), "are held out"),
-        (lambda p, s, rng: rng.permutation(np.unique(p))[: round(s * len(np.unique(p)))], "booleans"),
-    ],
-    "02.3": [
-        (lambda r, shares: r + (1 - r) / 2, "six faces"),
-        (lambda r, shares: r + (1 - r) / len(shares), "0.82"),
-        (lambda r, shares: r + (1 - r) * max(shares), "0.82"),
-        (lambda r, shares: r, "by chance"),
-    ],
-    "02.4": [
-        (lambda t, v, p: gain(v, v, p), "counted on train"),
-        (lambda t, v, p: (np.asarray(p) == v).mean(), "minus ⅓"),
-        (lambda t, v, p: gain(t[t >= 0], v, p), "neither in train nor in valid"),
-        (lambda t, v, p: gain(t[t >= 0], v[v >= 0], np.asarray(p)[v >= 0], 1), "random labels"),
     ],
     "04.1": [
         (lambda layers: sum(k for k, _ in layers), "its size minus 1"),
@@ -221,27 +229,22 @@ WRONG: dict[str, list[tuple[Callable, str]]] = {
         (lambda q, k, v: (q @ k.T / 4).softmax(0) @ v, "add up to 1"),
         (lambda q, k, v: (q @ k.T / 16).softmax(1) @ v, "divided by √d, once"),
     ],
-    "07.1": [
-        (lambda p: int((counts(p) * (counts(p) - 1) // 2 * (len(p) - counts(p))).sum()), "can be the anchor"),
-        (lambda p: int((counts(p) ** 2 * (len(p) - counts(p))).sum()), "so 2"),
-        (
-            lambda p: len(counts(p)) * counts(p)[0] * (counts(p)[0] - 1) * (len(p) - counts(p)[0]) // 2,
-            "unequal",
-        ),
-    ],
-    "07.2": [
-        (epoch(last="drop"), "never comes up"),
-        (epoch(keep=lambda own, k: own >= k), "never comes up"),
-        (epoch(last="short"), "places each"),
-        (epoch(twice=True), "stands twice"),
-    ],
-    "07.3": [
-        (named("shape", "missing", "repeated", over=lambda own, k: True), "one may stand twice"),
-        (named("shape", "repeated"), "in no batch"),
-        (named("shape", "missing"), "person 7 has three"),
-        (named("missing", "repeated"), "shape"),
-    ],
     "08.1": [
+        (triplets(lambda same, itself: same, "share"), "its own positive"),
+        (triplets(lambda same, itself: ~itself, "share"), "no triplet costs"),
+        (triplets(lambda same, itself: same & ~itself, "share of all"), "six of the eight"),
+    ],
+    "08.2": [
+        (easy("nearest", "mean"), "the farthest positive"),
+        (easy("farthest", "costly"), "0, 1, 1, 0"),
+        (easy("farthest", "sum"), "their mean"),
+    ],
+    "08.3": [
+        (triplets(lambda same, itself: same, "costly"), "itself is no positive"),
+        (triplets(lambda same, itself: same & ~itself, "mean"), "divide by"),
+        (triplets(lambda same, itself: same & ~itself, "0 / 0"), "not 0 / 0"),
+    ],
+    "08.4": [
         (easy("itself", "mean"), "0, 1, 1, 0"),
         (easy("farthest", "mean"), "not the anchor itself"),
         (easy("nearest", "sum"), "their mean"),
@@ -254,9 +257,19 @@ WRONG: dict[str, list[tuple[Callable, str]]] = {
         (operated(lambda g, h: (g - (g @ h) / h.norm() * h, h - (g @ h) / g.norm() * g)), "squared length"),
     ],
     "10.1": [
-        (lambda d, q, g: float((g[:1] == q[0]).mean()), "½"),
-        (lambda d, q, g: float((g[: (g == q[0]).sum()] == q[0]).mean()), "sort by distance first"),
-        (lambda d, q, g: float(first(ranked(d, q, g)).mean()), "leave it out"),
+        (lambda x, p: ap_of(among(x, p, itself=True)), "not in its own gallery"),
+        (lambda x, p: ap_of(among(x, p), alone=0), "leave it out"),
+        (lambda x, p: ap_of(among(x, p), ties="file"), "wrong images come first"),
+    ],
+    "10.2": [
+        (functools.partial(across, junk=False), "junk, pid -1"),
+        (functools.partial(across, own="camera"), "it stays in the list"),
+        (functools.partial(across, ties="file"), "all distances equal"),
+    ],
+    "10.3": [
+        (lambda n, g, k: 1 - (1 - n / g) ** np.arange(1, k + 1), "¼, ½, ¾, 1"),
+        (lambda n, g, k: np.minimum(1, n / g * np.arange(1, k + 1)), "no image is shown twice"),
+        (lambda n, g, k: 1 - np.cumprod(1 - n / (g - np.arange(min(k, g - n + 1)))), "its last value"),
     ],
     "11.1": [
         (fitted(lambda o: o.target.update(o.source)), "keep its own names"),

@@ -92,3 +92,21 @@ def test_bands_are_of_several_seeds():
     bands = json.loads((ROOT / "results" / "bands.json").read_text())
     assert all(entry["seeds"] >= 3 for lesson in bands.values() for entry in lesson.values())
     assert set(chain.from_iterable(called("expected").values())) == set(bands) - {"whole"} > set()
+
+
+def test_planted_mistakes_fall_outside_their_bands():
+    bands = json.loads((ROOT / "results" / "bands.json").read_text())
+    wrong = json.loads((ROOT / "results" / "mistakes.json").read_text())
+    planting = {
+        label(path)
+        for path in SHOWING
+        if re.search(r"^MISTAKES\b", "\n".join(c.source for c in code(path)), re.M)
+    }
+    assert set(wrong) == planting > set()
+    for lesson, mistakes in wrong.items():
+        assert len(mistakes) >= 2, lesson
+        for name, found in mistakes.items():
+            outside = [
+                q for q, x in found.items() if abs(x - bands[lesson][q]["mean"]) > bands[lesson][q]["band"]
+            ]
+            assert outside, f"{lesson}: {name} would go unnoticed: {found}"

@@ -36,3 +36,54 @@ def named(*rules: str, over: Callable = lambda own, k: own >= k) -> Callable:
 def gain(train, valid, predicted, known: int = 9):
     "Lesson 02's gain over the majority class of the first classes."
     return (predicted == valid).mean() - (valid == np.bincount(train[train <= known] + 1).argmax() - 1).mean()
+
+
+def counts(pids):
+    return np.unique(pids, return_counts=True)[1]
+
+
+DATA_WRONG: dict[str, list[tuple[Callable, str]]] = {
+    "02.1": [
+        (lambda p, n: np.arange(len(p)) % n, "deal people, not images"),
+        (lambda p, n: np.minimum(np.unique(p, return_inverse=True)[1], n - 1), "at most one person"),
+        (lambda p, n: np.unique(p, return_inverse=True)[1] % n + 1, "numbered 0 to"),
+    ],
+    "02.2": [
+        (lambda p, s, rng: rng.random(len(p)) < s, "draw identities, not images"),
+        (lambda p, s, rng: np.isin(p, np.unique(p)[: round(s * len(np.unique(p)))]), "draw from rng"),
+        (lambda p, s, rng: np.isin(p, rng.permutation(np.unique(p))[: int(s * len(p))]), "are held out"),
+        (lambda p, s, rng: rng.permutation(np.unique(p))[: round(s * len(np.unique(p)))], "booleans"),
+    ],
+    "02.3": [
+        (lambda r, shares: r + (1 - r) / 2, "six faces"),
+        (lambda r, shares: r + (1 - r) / len(shares), "0.82"),
+        (lambda r, shares: r + (1 - r) * max(shares), "0.82"),
+        (lambda r, shares: r, "by chance"),
+    ],
+    "02.4": [
+        (lambda t, v, p: gain(v, v, p), "counted on train"),
+        (lambda t, v, p: (np.asarray(p) == v).mean(), "minus ⅓"),
+        (lambda t, v, p: gain(t[t >= 0], v, p), "neither in train nor in valid"),
+        (lambda t, v, p: gain(t[t >= 0], v[v >= 0], np.asarray(p)[v >= 0], 1), "random labels"),
+    ],
+    "07.1": [
+        (lambda p: int((counts(p) * (counts(p) - 1) // 2 * (len(p) - counts(p))).sum()), "can be the anchor"),
+        (lambda p: int((counts(p) ** 2 * (len(p) - counts(p))).sum()), "so 2"),
+        (
+            lambda p: len(counts(p)) * counts(p)[0] * (counts(p)[0] - 1) * (len(p) - counts(p)[0]) // 2,
+            "unequal",
+        ),
+    ],
+    "07.2": [
+        (epoch(last="drop"), "never comes up"),
+        (epoch(keep=lambda own, k: own >= k), "never comes up"),
+        (epoch(last="short"), "places each"),
+        (epoch(twice=True), "stands twice"),
+    ],
+    "07.3": [
+        (named("shape", "missing", "repeated", over=lambda own, k: True), "one may stand twice"),
+        (named("shape", "repeated"), "in no batch"),
+        (named("shape", "missing"), "person 7 has three"),
+        (named("missing", "repeated"), "shape"),
+    ],
+}

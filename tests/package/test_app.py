@@ -51,6 +51,26 @@ def test_no_file_of_the_machine_is_served(world: SimpleNamespace, client: TestCl
     assert client.get("/gradio_api/file=http://127.0.0.1:1/x").text == '"nothing is fetched from elsewhere"'
 
 
+@pytest.mark.parametrize("field", ["path", "url", "both"])
+def test_a_file_of_another_place_is_refused_and_not_fetched(client: TestClient, field: str):
+    with socket.create_server(("127.0.0.1", 0)) as elsewhere:
+        elsewhere.settimeout(0.3)
+        address = f"http://127.0.0.1:{elsewhere.getsockname()[1]}/a.jpg"
+        named = {name: address for name in ("path", "url") if field in (name, "both")}
+        file = {"path": "a.jpg", "meta": {"_type": "gradio.FileData"}} | named
+        for number in range(len(client.get("/config").json()["dependencies"])):
+            for data in ([file], [[file]], [{"files": [file]}], [None, file]):
+                sent = {"data": data, "fn_index": number, "session_hash": "x"}
+                for route in ("queue/join", "run/predict", "api/predict", "call/look", "call/v2/look"):
+                    answer = client.post(f"/gradio_api/{route}", json=sent)
+                    assert answer.status_code in (403, 422), (route, number)
+        with pytest.raises(TimeoutError):
+            elsewhere.accept()
+    for hidden in (address.upper(), address.replace("/", "\\"), "ftp://a/b", "//a/b"):
+        sent = {"data": [file | {"path": hidden}], "fn_index": 0, "session_hash": "x"}
+        assert client.post("/gradio_api/queue/join", json=sent).status_code == 403, hidden
+
+
 def test_other_names_of_this_machine_are_not_answered(client: TestClient):
     assert client.get("/config", headers={"host": "evil.example:7860"}).status_code == 400
     assert client.get("/config", headers={"host": "localhost:7860"}).status_code == 200

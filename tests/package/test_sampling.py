@@ -82,7 +82,10 @@ def test_sampler_refuses_what_holds_no_triplet():
         assert said == f"p is {p} and k is {k}; expected at least 2 of each, or there is no triplet"
     assert len(PKBatchSampler(pids, 3, 2)) == 1
     said = refusal(lambda: PKBatchSampler(pids, 4, 2))
-    assert said == "3 identities for batches of p = 4; expected at least 4: lower p, or add people"
+    assert (
+        said
+        == "3 identities for batches of p = 4; expected at least 4: choose a lower p= (--p), or add people"
+    )
     assert (
         refusal(lambda: PKBatchSampler([pids], 2, 2)) == "pids have shape (1, 6); expected (n,): one an image"
     )

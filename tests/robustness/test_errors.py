@@ -108,7 +108,10 @@ def test_one_identity_only(tmp_path: Path):
 
 def test_more_identities_a_batch_than_there_are(course: Path):
     training_fails(
-        course, "--p", "50", contains=("identities for batches of p = 50", "lower p, or add people")
+        course,
+        "--p",
+        "50",
+        contains=("identities for batches of p = 50", "choose a lower p= (--p), or add people"),
     )
 
 
