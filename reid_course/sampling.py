@@ -43,6 +43,7 @@ def reshuffled_groups(
         yield group
 
 # %% ../nbs/07_sampling.ipynb #0304fc14
+#| code-fold: true
 class PKBatchSampler:
     "Batches of K images of each of P identities (Hermans et al. 2017, section 2). Feed it to a DataLoader, or iterate."
 
@@ -98,6 +99,7 @@ def _rows_by_person(pids: np.ndarray) -> dict[int, np.ndarray]:
     return dict(zip(people.tolist(), np.split(order, starts[1:]), strict=True))
 
 # %% ../nbs/07_sampling.ipynb #pkb
+#| code-fold: true
 class PKBatches:
     "The batches of every epoch: a function of the seed, so that a run that was stopped goes on with the same ones."
 

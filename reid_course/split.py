@@ -13,6 +13,7 @@ from .data import ATTRIBUTES, Attribute, Schema
 from .errors import ReidError
 
 # %% ../nbs/02_split.ipynb #847bd930
+#| code-fold: true
 def split_identities(
     frame: pd.DataFrame,  # labelled images: a row an image, with a column pid
     valid: float = 0.3,  # share of the identities to hold out, 0..1; 0 holds out nobody
@@ -38,6 +39,7 @@ def split_identities(
     return trained.reset_index(drop=True), held.reset_index(drop=True)
 
 # %% ../nbs/02_split.ipynb #1caaeba4
+#| code-fold: true
 def most_frequent_class_accuracy(
     train: pd.DataFrame,  # images to count the classes on: a column of class numbers an attribute, −1 unknown
     valid: pd.DataFrame,  # images to answer for, likewise

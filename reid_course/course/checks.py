@@ -6,13 +6,14 @@
 __all__ = ['Trials', 'CHECKS']
 
 # %% ../../nbs/workshop/checks.ipynb #e7c20b95
-from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
 from torch.nn import functional as F
+
+from .data_checks import DATA_CHECKS
 
 Trials = Iterator[tuple[bool, str]]  # whether a case holds, and the hint if it does not
 
@@ -34,21 +35,6 @@ def _course_name(answer: Callable) -> Trials:
     pid, camid, number = (int(x) for x in np.random.default_rng().integers((1, 1, 0), (1502, 7, 10**9)))
     right = answer(pid, camid, number) == f"{pid:04d}_c{camid}_{number:09d}.jpg"
     yield right, f"wrong for {pid, camid, number}"
-
-
-def _folds(answer: Callable) -> Trials:
-    "02.1: folds(pids, n) -> (images,), the fold 0..n-1 of each image."
-    rng = np.random.default_rng(0)
-    for n, people in ((2, 6), (3, 10), (5, 40)):
-        pids = rng.permutation(np.repeat(np.arange(people) * 7 + 1, rng.integers(1, 9, people)))
-        found = np.asarray(answer(pids, n))
-        right = found.shape == pids.shape
-        yield right, f"{len(pids)} images need {len(pids)} numbers; found shape {found.shape}"
-        yield set(found.tolist()) == set(range(n)), f"{n} folds are numbered 0 to {n - 1}, none of them empty"
-        parts = [set(found[pids == pid].tolist()) for pid in np.unique(pids)]
-        yield all(len(part) == 1 for part in parts), "a person is in two folds: deal people, not images"
-        sizes = Counter(part.pop() for part in parts)
-        yield max(sizes.values()) - min(sizes.values()) <= 1, "folds should differ by at most one person"
 
 # %% ../../nbs/workshop/checks.ipynb #c47c151a
 def _receptive_field(answer: Callable) -> Trials:
@@ -88,18 +74,6 @@ def _attend(answer: Callable) -> Trials:
     yield _near(answer(q, k[order], v[order]), answer(q, k, v)), "the order of the keys must not matter"
 
 # %% ../../nbs/workshop/checks.ipynb #8d5f6de0
-def _count_triplets(answer: Callable) -> Trials:
-    "07.1: count_triplets(pids) -> int, ordered (anchor, positive, negative) of a batch."
-    yield answer([1, 1, 2]) == 2, "1, 1, 2: either picture of person 1 can be the anchor, so 2"
-    yield answer([1, 2, 3]) == 0, "nobody twice: no positive, no triplet"
-    yield answer([1, 1, 1, 2]) == 6, "1, 1, 1, 2: an anchor is not its own positive, so 3 · 2 · 1 = 6"
-    yield answer([1, 1, 1, 2, 2]) == 18, "people with unequal numbers add up: 3·2·2 + 2·1·3 = 18"
-    yield answer(np.repeat(np.arange(16), 4)) == 11520, "P = 16, K = 4 gives 11,520"
-    pids = np.random.default_rng().integers(1, 9, 30)
-    same = (pids[:, None] == pids).sum(1)
-    yield answer(pids) == ((same - 1) * (30 - same)).sum(), f"wrong for {pids.tolist()}"
-
-
 def _triplets(
     x: torch.Tensor,  # (n, d)
     pids: torch.Tensor,  # (n,)
@@ -349,11 +323,9 @@ def _read_lists(answer: Callable) -> Trials:
 # %% ../../nbs/workshop/checks.ipynb #cce292ca
 CHECKS: dict[str, Callable[[Callable], Trials]] = {
     "01.1": _course_name,
-    "02.1": _folds,
     "04.1": _receptive_field,
     "05.1": _smoothed,
     "06.1": _attend,
-    "07.1": _count_triplets,
     "08.1": _active_share,
     "08.2": _batch_hard,
     "08.3": _repaired,
@@ -366,5 +338,6 @@ CHECKS: dict[str, Callable[[Callable], Trials]] = {
     "12.1": _accumulate,
     "14.1": _expanded,
     "17.1": _read_lists,
+    **DATA_CHECKS,
 }
 "The checks by exercise: lesson and number."

@@ -12,6 +12,7 @@ import torch
 from listing import NOTEBOOKS, label
 from students import is_solution
 from torch.nn import functional as F
+from wrong_answers import DATA_WRONG
 
 from reid_course.course.exercises import CHECKS, first_failure
 
@@ -150,10 +151,6 @@ def near(query, gallery, k):
     return gallery[np.linalg.norm(gallery - query, axis=1).argsort()[:k]]
 
 
-def counts(pids):
-    return np.unique(pids, return_counts=True)[1]
-
-
 def ap_of(rows: list[tuple[np.ndarray, np.ndarray]], ties: str = "wrong", alone: float = np.nan) -> float:
     "mAP of lists (distances, matches) with another rule for ties, or for a query without a match."
     keys = {"wrong": lambda match: match, "file": np.zeros_like, "right": np.logical_not}[ties]
@@ -188,15 +185,11 @@ def operated(cut: Callable, always: bool = False) -> Callable:
 
 
 WRONG: dict[str, list[tuple[Callable, str]]] = {
+    **DATA_WRONG,
     "01.1": [
         (lambda p, c, n: f"{p}_c{c}_{n}.jpg", "gave '2_c1"),
         (lambda p, c, n: f"{p:04d}_c{c}_{n}.jpg", "gave '0002_c1_16620005"),
         (lambda p, c, n: f"{p:04d}_c{c}_{n:09d}.jpg", "junk is -1"),
-    ],
-    "02.1": [
-        (lambda p, n: np.arange(len(p)) % n, "deal people, not images"),
-        (lambda p, n: np.minimum(np.unique(p, return_inverse=True)[1], n - 1), "at most one person"),
-        (lambda p, n: np.unique(p, return_inverse=True)[1] % n + 1, "numbered 0 to"),
     ],
     "04.1": [
         (lambda layers: sum(k for k, _ in layers), "its size minus 1"),
@@ -235,14 +228,6 @@ WRONG: dict[str, list[tuple[Callable, str]]] = {
         (lambda q, k, v: (q @ k.T).softmax(1) @ v, "divided by √d"),
         (lambda q, k, v: (q @ k.T / 4).softmax(0) @ v, "add up to 1"),
         (lambda q, k, v: (q @ k.T / 16).softmax(1) @ v, "divided by √d, once"),
-    ],
-    "07.1": [
-        (lambda p: int((counts(p) * (counts(p) - 1) // 2 * (len(p) - counts(p))).sum()), "can be the anchor"),
-        (lambda p: int((counts(p) ** 2 * (len(p) - counts(p))).sum()), "so 2"),
-        (
-            lambda p: len(counts(p)) * counts(p)[0] * (counts(p)[0] - 1) * (len(p) - counts(p)[0]) // 2,
-            "unequal",
-        ),
     ],
     "08.1": [
         (triplets(lambda same, itself: same, "share"), "its own positive"),
