@@ -12,7 +12,7 @@ import torch
 from listing import NOTEBOOKS, label
 from students import is_solution
 from torch.nn import functional as F
-from wrong_answers import DATA_WRONG
+from wrong_answers import DATA_WRONG, LOSS_WRONG
 
 from reid_course.course.exercises import CHECKS, first_failure
 
@@ -70,40 +70,6 @@ def test_solution_passes_and_stub_fails(exercise):
     (name, source, _), (solution, solved, _) = STUBS[exercise], SOLUTIONS[exercise]
     assert first_failure(exercise, made(solved, solution)) == ""
     assert "...  # yours" in source and "not written yet" in first_failure(exercise, made(source, name))
-
-
-def easy(positive: str, total: str) -> Callable:
-    "Lesson 08's loss with another choice of positive, or another sum."
-
-    def loss(x, pids, margin):
-        d, same = torch.cdist(x, x), pids[:, None] == pids
-        itself = torch.eye(len(pids), dtype=torch.bool)
-        p = {
-            "itself": d.masked_fill(~same, torch.inf).amin(1),
-            "farthest": d.masked_fill(~same | itself, -torch.inf).amax(1),
-            "nearest": d.masked_fill(~same | itself, torch.inf).amin(1),
-        }[positive]
-        n = d.masked_fill(same, torch.inf).amin(1)
-        cost = (margin + p - n).clamp(min=0)[p.isfinite()]
-        n = {"sum": 1, "mean": len(cost), "costly": max(1, int((cost > 0).sum()))}[total]
-        return cost.sum() / n
-
-    return loss
-
-
-def triplets(positive: Callable, total: str) -> Callable:
-    "Lesson 08's triplets with another choice of pairs, or another mean."
-
-    def answer(x, pids, margin):
-        d, same = torch.cdist(x, x), pids[:, None] == pids
-        pair = positive(same, torch.eye(len(pids), dtype=torch.bool))
-        cost = (margin + d[:, :, None] - d[:, None, :]).clamp(min=0)
-        valid = cost[pair[:, :, None] & ~same[:, None, :]]
-        means = {"share": (valid > 0).float().mean(), "share of all": (valid > 0).sum() / len(pids) ** 3}
-        means |= {"mean": valid.mean(), "0 / 0": valid.sum() / (valid > 0).sum()}
-        return means.get(total, valid.sum() / max(1, int((valid > 0).sum())))
-
-    return answer
 
 
 def chunked(weight: Callable, clear: bool = True) -> Callable:
@@ -186,6 +152,7 @@ def operated(cut: Callable, always: bool = False) -> Callable:
 
 WRONG: dict[str, list[tuple[Callable, str]]] = {
     **DATA_WRONG,
+    **LOSS_WRONG,
     "01.1": [
         (lambda p, c, n: f"{p}_c{c}_{n}.jpg", "gave '2_c1"),
         (lambda p, c, n: f"{p:04d}_c{c}_{n}.jpg", "gave '0002_c1_16620005"),
@@ -228,27 +195,6 @@ WRONG: dict[str, list[tuple[Callable, str]]] = {
         (lambda q, k, v: (q @ k.T).softmax(1) @ v, "divided by √d"),
         (lambda q, k, v: (q @ k.T / 4).softmax(0) @ v, "add up to 1"),
         (lambda q, k, v: (q @ k.T / 16).softmax(1) @ v, "divided by √d, once"),
-    ],
-    "08.1": [
-        (triplets(lambda same, itself: same, "share"), "its own positive"),
-        (triplets(lambda same, itself: ~itself, "share"), "no triplet costs"),
-        (triplets(lambda same, itself: same & ~itself, "share of all"), "six of the eight"),
-    ],
-    "08.2": [
-        (easy("nearest", "mean"), "the farthest positive"),
-        (easy("farthest", "costly"), "0, 1, 1, 0"),
-        (easy("farthest", "sum"), "their mean"),
-    ],
-    "08.3": [
-        (triplets(lambda same, itself: same, "costly"), "itself is no positive"),
-        (triplets(lambda same, itself: same & ~itself, "mean"), "divide by"),
-        (triplets(lambda same, itself: same & ~itself, "0 / 0"), "not 0 / 0"),
-    ],
-    "08.4": [
-        (easy("itself", "mean"), "0, 1, 1, 0"),
-        (easy("farthest", "mean"), "not the anchor itself"),
-        (easy("nearest", "sum"), "their mean"),
-        (easy("nearest", "costly"), "their mean"),
     ],
     "09.1": [
         (lambda g, h: g + h, "as it was"),

@@ -1,8 +1,9 @@
-"""Wrong answers to exercises of lessons 02 and 07, by the mistake in them."""
+"""Wrong answers to exercises of lessons 02, 07 and 08, by the mistake in them."""
 
 from collections.abc import Callable
 
 import numpy as np
+import torch
 
 
 def epoch(keep: Callable = lambda own, k: True, last: str = "fill", twice: bool = False) -> Callable:
@@ -85,5 +86,64 @@ DATA_WRONG: dict[str, list[tuple[Callable, str]]] = {
         (named("shape", "repeated"), "in no batch"),
         (named("shape", "missing"), "person 7 has three"),
         (named("missing", "repeated"), "shape"),
+    ],
+}
+
+
+def easy(positive: str, total: str) -> Callable:
+    "Lesson 08's loss with another choice of positive, or another sum."
+
+    def loss(x, pids, margin):
+        d, same = torch.cdist(x, x), pids[:, None] == pids
+        itself = torch.eye(len(pids), dtype=torch.bool)
+        p = {
+            "itself": d.masked_fill(~same, torch.inf).amin(1),
+            "farthest": d.masked_fill(~same | itself, -torch.inf).amax(1),
+            "nearest": d.masked_fill(~same | itself, torch.inf).amin(1),
+        }[positive]
+        n = d.masked_fill(same, torch.inf).amin(1)
+        cost = (margin + p - n).clamp(min=0)[p.isfinite()]
+        n = {"sum": 1, "mean": len(cost), "costly": max(1, int((cost > 0).sum()))}[total]
+        return cost.sum() / n
+
+    return loss
+
+
+def triplets(positive: Callable, total: str) -> Callable:
+    "Lesson 08's triplets with another choice of pairs, or another mean."
+
+    def answer(x, pids, margin):
+        d, same = torch.cdist(x, x), pids[:, None] == pids
+        pair = positive(same, torch.eye(len(pids), dtype=torch.bool))
+        cost = (margin + d[:, :, None] - d[:, None, :]).clamp(min=0)
+        valid = cost[pair[:, :, None] & ~same[:, None, :]]
+        means = {"share": (valid > 0).float().mean(), "share of all": (valid > 0).sum() / len(pids) ** 3}
+        means |= {"mean": valid.mean(), "0 / 0": valid.sum() / (valid > 0).sum()}
+        return means.get(total, valid.sum() / max(1, int((valid > 0).sum())))
+
+    return answer
+
+
+LOSS_WRONG: dict[str, list[tuple[Callable, str]]] = {
+    "08.1": [
+        (triplets(lambda same, itself: same, "share"), "its own positive"),
+        (triplets(lambda same, itself: ~itself, "share"), "no triplet costs"),
+        (triplets(lambda same, itself: same & ~itself, "share of all"), "six of the eight"),
+    ],
+    "08.2": [
+        (easy("nearest", "mean"), "the farthest positive"),
+        (easy("farthest", "costly"), "0, 1, 1, 0"),
+        (easy("farthest", "sum"), "their mean"),
+    ],
+    "08.3": [
+        (triplets(lambda same, itself: same, "costly"), "itself is no positive"),
+        (triplets(lambda same, itself: same & ~itself, "mean"), "divide by"),
+        (triplets(lambda same, itself: same & ~itself, "0 / 0"), "not 0 / 0"),
+    ],
+    "08.4": [
+        (easy("itself", "mean"), "0, 1, 1, 0"),
+        (easy("farthest", "mean"), "not the anchor itself"),
+        (easy("nearest", "sum"), "their mean"),
+        (easy("nearest", "costly"), "their mean"),
     ],
 }
