@@ -92,11 +92,12 @@ def _report_map(answer: Callable) -> Trials:
 def _repaired_map(answer: Callable) -> Trials:
     "10.2: repaired(distances (q, g), query_pids, gallery_pids, query_cams, gallery_cams) -> mAP across cameras."
     row, one = np.array([[0.1, 0.2, 0.3, 0.4]]), np.array([1])
-    for pids, cams, hint in (
-        ([1, 1, 2, 2], [1, 2, 2, 2], "the person's image by the query's camera is not wrong: ignore it"),
-        ([-1, 1, 2, 2], [2, 2, 2, 2], "junk, pid -1, is not wrong: ignore it"),
+    for pids, cams, ap, hint in (
+        ([1, 1, 2, 2], [1, 2, 2, 2], 1.0, "the person's image by the query's camera is not wrong: ignore it"),
+        ([1, 2, 1, 2], [1, 2, 2, 2], 0.5, "the person's image by the query's camera is no match: ignore it"),
+        ([-1, 1, 2, 2], [2, 2, 2, 2], 1.0, "junk, pid -1, is not wrong: ignore it"),
     ):
-        yield near(answer(row, one, np.array(pids), one, np.array(cams)), 1.0), hint
+        yield near(answer(row, one, np.array(pids), one, np.array(cams)), ap), hint
     other = answer(row, one, np.array([2, 1, 0, 2]), one, np.array([1, 2, 2, 2]))
     yield near(other, 0.5), "another person by the query's camera is wrong: it stays in the list"
     for pids in ([1, 2, 2, 2], [2, 2, 2, 1]):

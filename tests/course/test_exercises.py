@@ -209,6 +209,7 @@ WRONG: dict[str, list[tuple[Callable, str]]] = {
     ],
     "10.2": [
         (functools.partial(across, junk=False), "junk, pid -1"),
+        (functools.partial(across, own="none"), "is no match"),
         (functools.partial(across, own="camera"), "it stays in the list"),
         (functools.partial(across, ties="file"), "all distances equal"),
     ],
