@@ -8,6 +8,7 @@ test can tell when they are stale.
 import ast
 import hashlib
 import json
+import math
 import os
 import re
 import subprocess
@@ -152,9 +153,21 @@ def execute(
             )
     nbformat.write(lesson, path)
     lesson = nbformat.read(path, as_version=4)  # the marks are of what stands in the file
-    lesson.metadata[MARK] = mark(lesson) | {"seconds": round(seconds, 1), "bf16": has_bf16()}
+    before, now = lesson.metadata.get(MARK, {}), mark(lesson)
+    lesson.metadata[MARK] = now | least(before, now["code"], round(seconds, 1))
     nbformat.write(lesson, path)
     return seconds
+
+
+def least(
+    before: dict,  # the mark of an earlier run
+    code: str,  # digest of what ran now
+    seconds: float,  # that it took
+) -> dict[str, float | bool]:
+    "The shortest time seen of the same code, and whether that processor had bfloat16: a busy machine only adds."
+    if before.get("code") == code and before.get("seconds", math.inf) < seconds:
+        return {name: before[name] for name in ("seconds", "bf16")}
+    return {"seconds": seconds, "bf16": has_bf16()}
 
 
 def has_bf16() -> bool:

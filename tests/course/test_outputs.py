@@ -4,7 +4,7 @@ import re
 import shutil
 
 import pytest
-from lessons import MARK, is_fresh, lasting, mark
+from lessons import MARK, is_fresh, lasting, least, mark
 from listing import PACKAGE, ROOT, modules
 from nbformat.v4 import new_code_cell, new_notebook
 from notebooks import SHOWING, code, read, shown, stem
@@ -78,3 +78,10 @@ def test_echo_of_a_docstring_is_not_stored():
     assert lasting([echo, widget], f'{install}SIZE = 3\n"How large."') == []
     assert lasting([echo, widget], f'{install}"a, b".split()') == [echo]
     assert lasting([{"output_type": "stream"}], "x = 1") == [{"output_type": "stream"}]
+
+
+def test_time_is_the_least_seen_of_the_same_code():
+    before = {"code": "a", "seconds": 9.0, "bf16": True}
+    assert least(before, "a", 12.0) == {"seconds": 9.0, "bf16": True}
+    assert least(before, "a", 8.0)["seconds"] == 8.0 and least(before, "b", 12.0)["seconds"] == 12.0
+    assert least({}, "a", 12.0)["seconds"] == 12.0
