@@ -125,7 +125,13 @@ def compare(
             run = Run(Path(out) / name)
             say(f"{name}, seed {seed}" + ": trained before" * run.finished)
             own = fitting(settings, options) | {"seed": seed}  # what they share may not concern all
-            runs[name] = train(data, run.path, resume=True, callbacks=[Report(tell_epoch(say))], **own)
+            runs[name] = train(
+                data,
+                run.path,
+                resume=True,
+                callbacks=[Report(tell_epoch(say))],
+                **own,  # ty: ignore[invalid-argument-type]
+            )
     return runs
 
 

@@ -135,7 +135,7 @@ class _Keep(Callback):
         self.path = path
 
     def on_epoch(self, trainer: Trainer, row: dict[str, float]) -> None:
-        save_trainer(trainer, self.path, header(trainer.model))
+        save_trainer(trainer, self.path, header(trainer.model))  # ty: ignore[invalid-argument-type]
 
 
 def network_scores(
