@@ -20,6 +20,21 @@ POSIX = pytest.mark.skipif(os.name != "posix", reason="needs links of POSIX syst
 PIDS = range(1, 13)  # twelve people; six to train on, six to search for
 
 
+QUICK_FLAGS = [
+    "--weights",
+    "none",
+    "--size",
+    "32",
+    "16",
+    "--strides",
+    "imagenet",
+    "--epochs",
+    "1",
+    "--p",
+    "2",
+    "--k",
+    "2",
+]
 QUICK = {
     "weights": None,
     "size": (32, 16),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from owned import NAMES, QUICK, counts, folders, official, person, refused, write
+from owned import NAMES, QUICK, QUICK_FLAGS, counts, folders, official, person, refused, write
 from PIL import Image, PngImagePlugin
 from support import failed
 
@@ -20,22 +20,6 @@ from reid_course.metrics import evaluate_embeddings
 from reid_course.model import build_model
 from reid_course.training import Run, train
 from reid_course.verification import same_person
-
-FLAGS = [
-    "--weights",
-    "none",
-    "--size",
-    "32",
-    "16",
-    "--strides",
-    "imagenet",
-    "--epochs",
-    "1",
-    "--p",
-    "2",
-    "--k",
-    "2",
-]
 
 
 def said(capsys: pytest.CaptureFixture, *words: object) -> list[str]:
@@ -78,7 +62,7 @@ def test_another_data_set_is_scored_and_said_to_be_other_people(
 
 def test_one_image_of_each_has_one_line(tmp_path: Path, capsys: pytest.CaptureFixture):
     root = folders(tmp_path / "set", 6, 1)
-    said(capsys, "train", "--data", root, "--out", tmp_path / "run", *FLAGS)
+    said(capsys, "train", "--data", root, "--out", tmp_path / "run", *QUICK_FLAGS)
     lines = said(capsys, "evaluate", tmp_path / "run", "--data", root)
     assert "one image of each, so nobody can be found again" in lines[0]
     assert lines[-1] == "no score: nobody has two images, and no attribute is labelled"
@@ -90,7 +74,9 @@ def test_attributes_without_identities_through_the_command(tmp_path: Path, capsy
         write(person(i % 2, i), root / f"{i}.png")
         rows.append(f"{i}.png,{('male', 'female')[i % 2]}\n")
     (root / "attributes.csv").write_text("path,gender\n" + "".join(rows))
-    lines = said(capsys, "train", "--data", root, "--out", tmp_path / "run", "--tasks", "attributes", *FLAGS)
+    lines = said(
+        capsys, "train", "--data", root, "--out", tmp_path / "run", "--tasks", "attributes", *QUICK_FLAGS
+    )
     assert lines[-1] == f"look at {tmp_path / 'run' / 'report.html'}"
     lines = said(capsys, "evaluate", tmp_path / "run", "--data", root)
     scores = dict(line.split() for line in lines[3:])

@@ -7,30 +7,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from owned import QUICK, folders, person, refused, write
+from owned import QUICK, QUICK_FLAGS, folders, person, refused, write
 
 from reid_course.cli.main import main
 from reid_course.data import load_dataset, scan_dataset
 from reid_course.pages.report import report_run
 from reid_course.training import Run, train
 
-FLAGS = [
-    "--weights",
-    "none",
-    "--size",
-    "32",
-    "16",
-    "--strides",
-    "imagenet",
-    "--epochs",
-    "1",
-    "--p",
-    "2",
-    "--k",
-    "2",
-    "--device",
-    "cpu",
-]
+FLAGS = [*QUICK_FLAGS, "--device", "cpu"]
 NOBODY = (
     "unknown",
     "Unknown",
