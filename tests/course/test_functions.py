@@ -6,18 +6,19 @@ from pathlib import Path
 import nbformat
 import pytest
 from listing import MADE, ROOT
-from notebooks import stem
 from support import run
 
-
-def without_functions(path: Path) -> tuple[int, str]:
-    "A lesson run on the exported package, and again without each of its functions: exit code, what went unnoticed."
-    return run("python", ROOT / "tests" / "helpers" / "replaced.py", path, seconds=600)
+SHARES = 15  # of the notebooks, each in one process that imports torch once
 
 
-@pytest.mark.parametrize("path", dict.fromkeys(MADE.values()), ids=stem)
-def test_lesson_holds_for_the_package_and_would_miss_each_function(path):
-    assert without_functions(path) == (0, "")
+def without_functions(*paths: Path) -> tuple[int, str]:
+    "Lessons run on the exported package, and again without each of their functions: exit code, what went unnoticed."
+    return run("python", ROOT / "tests" / "helpers" / "replaced.py", *paths, seconds=1200)
+
+
+@pytest.mark.parametrize("share", range(SHARES))
+def test_lessons_hold_for_the_package_and_would_miss_each_function(share):
+    assert without_functions(*list(dict.fromkeys(MADE.values()))[share::SHARES]) == (0, "")
 
 
 @pytest.fixture

@@ -2,29 +2,14 @@
 
 import importlib
 import re
-import symtable
 
 import matplotlib
 import pytest
 from listing import MADE, exports
-from replaced import cells, execute
+from replaced import cells, execute, names
 
 MODULES = ("triplet", "uncertainty", "metrics")
 TRAININGS = re.compile(r"\b(run|train|measure|untrained)\(")  # and what asks a network for many points
-
-
-def names(
-    source: str,  # of a cell
-) -> tuple[set[str], set[str]]:
-    "The names that a cell makes, by import and definition too, and those that it reads, inside functions too."
-    top = symtable.symtable(source, "cell", "exec")
-    made = {s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported()}
-    read, tables = {s.get_name() for s in top.get_symbols() if s.is_referenced()}, top.get_children()
-    while tables:
-        table = tables.pop()
-        read |= {s.get_name() for s in table.get_symbols() if s.is_global()}
-        tables += table.get_children()
-    return made, read
 
 
 def untrained(

@@ -1,8 +1,8 @@
-"""Which exported functions of a lesson could do nothing, unnoticed: python tests/helpers/replaced.py LESSON.ipynb
+"""Which exported functions of a lesson could do nothing, unnoticed: python tests/helpers/replaced.py LESSON.ipynb…
 
-The lesson runs in this process as far as the test of its last definition, its exported cells replaced by the shipped
-module. After each of them the process forks for every public function defined there; the fork makes it return None, and
-the cells that follow must fail.
+The two cells behind an exported one are its tests. The tests run in this process with what they read, the exported
+cells replaced by the shipped module; experiments and figures do not. After each exported cell the process forks for
+every public function defined there; the fork makes it return None, and the tests that follow must fail.
 """
 
 import ast
@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import signal
+import symtable
 import sys
 import tempfile
 import warnings
@@ -43,6 +44,35 @@ def cells(
             yield source, public(source)
         elif not passed_over:
             yield source, []
+
+
+def names(
+    source: str,  # of a cell
+) -> tuple[set[str], set[str]]:
+    "The names that a cell makes, by import and definition too, and those that it reads, inside functions too."
+    top = symtable.symtable(source, "cell", "exec")
+    made = {s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported()}
+    read, tables = {s.get_name() for s in top.get_symbols() if s.is_referenced()}, top.get_children()
+    while tables:
+        table = tables.pop()
+        read |= {s.get_name() for s in table.get_symbols() if s.is_global()}
+        tables += table.get_children()
+    return made, read
+
+
+def tested(
+    todo: list[tuple[str, list[str]]],  # cells, in order
+) -> list[tuple[str, list[str]]]:  # of them
+    "Exported cells, the two cells behind each, and those that make what these read."
+    kept: list[tuple[str, list[str]]] = []
+    wanted: set[str] = set()
+    behind = {i + n for i, (source, _) in enumerate(todo) if exports(source) is not None for n in (1, 2)}
+    for i, (source, found) in reversed(list(enumerate(todo))):
+        made, read = names(source)
+        if exports(source) is not None or i in behind or made & wanted:
+            kept.insert(0, (source, found))
+            wanted = (wanted | read) - made if exports(source) is None else wanted
+    return kept
 
 
 def promises(
@@ -133,26 +163,42 @@ def unnoticed(
 ) -> list[str]:  # names of functions
     "Run a lesson, and again without each of its functions."
     matplotlib.use("Agg")
-    todo = list(cells(notebook))
+    todo = tested(list(cells(notebook)))
     module = importlib.import_module(dotted(makes(notebook)[0]))
     shipped = {name: value for name, value in vars(module).items() if not name.startswith("__")}
     space, missed = {"__name__": "lesson", "display": print}, []
-    last = max((i for i, (_, names) in enumerate(todo) if names), default=-1)
-    for i, (source, names) in enumerate(todo[: last + 2]):
+    last = max((i for i, (_, made) in enumerate(todo) if made), default=-1)
+    for i, (source, made) in enumerate(todo[: last + 2]):
         if exports(source) is not None:
             space |= shipped
         else:
             execute([source], space)
         later = [s for s, _ in todo[i + 1 :] if exports(s) is None]
-        missed += [name for name in names if not is_noticed(later, space, module, name)]
+        missed += [name for name in made if not is_noticed(later, space, module, name)]
     return missed
 
 
+def report(
+    notebook: Path,
+) -> None:
+    "Print a line for each function that no cell would miss; in the notebook's folder, with a scratch folder."
+    os.chdir(notebook.parent)
+    with tempfile.TemporaryDirectory() as scratch:
+        tempfile.tempdir = str(Path(scratch) / "lesson")
+        Path(tempfile.tempdir).mkdir()
+        for found in unnoticed(notebook):
+            print(f"{notebook.name}: {found} could return None and no cell would notice", flush=True)
+
+
 if __name__ == "__main__":
-    path = Path(sys.argv[1]).resolve()
-    os.chdir(path.parent)
-    scratch = tempfile.TemporaryDirectory()
-    tempfile.tempdir = str(Path(scratch.name) / "lesson")
-    Path(tempfile.tempdir).mkdir()
-    for found in unnoticed(path):
-        print(f"{path.name}: {found} could return None and no cell would notice")
+    if len(sys.argv) > 2:  # every child has what is imported here
+        import reid_course.training  # noqa: F401
+
+    ends = 0
+    for path in sys.argv[1:]:
+        child = os.fork()
+        if child == 0:
+            report(Path(path).resolve())
+            sys.exit()
+        ends |= os.waitpid(child, 0)[1]
+    sys.exit(bool(ends))

@@ -33,7 +33,7 @@ for words in {WORDS.split(chr(10))!r}:
     try: print(main(words.split()) if words else "")
     except SystemExit as end: print(end.code)
 """
-SETTINGS = {  # variables, umask and cores; one after the other beside none of them
+SETTINGS = {  # variables, umask and cores
     "C locale, ASCII alone": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
     "UTF-8 locale": {"LC_ALL": "C.UTF-8"},
     "half a day ahead": {"TZ": "AHEAD-12"},
@@ -112,6 +112,12 @@ def test_code_that_looks_sees_the_setting(name, tmp_path):
     assert said(tmp_path, SETTINGS[name], f"print({where})") == found
 
 
-@pytest.mark.parametrize("name", list(SETTINGS))
-def test_the_same_is_said_and_made(name, prepared, plain):
-    assert ran(prepared(name), SETTINGS[name]) == plain
+@pytest.mark.parametrize("together", [tuple(SETTINGS)[::2], tuple(SETTINGS)[1::2]], ids=["one", "other"])
+def test_the_same_is_said_and_made(together, prepared, plain):
+    setting = {}
+    for (
+        name
+    ) in together:  # of each pair of opposites one: every setting is met once, beside half of the others
+        assert not setting.keys() & SETTINGS[name].keys()
+        setting |= SETTINGS[name]
+    assert ran(prepared(together[0]), setting) == plain

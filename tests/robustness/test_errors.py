@@ -6,7 +6,9 @@ import json
 import os
 import shutil
 import sys
+from contextlib import redirect_stderr
 from importlib import metadata
+from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.error import URLError
@@ -49,10 +51,10 @@ def first_image(data: Path) -> Path:
 
 def fails(*arguments: str | Path, contains: tuple[str, ...]) -> None:
     "The command ends with code 1 and one line that holds these texts."
-    code, printed = run("reid-course", *arguments)
-    lines = [line for line in printed.splitlines() if line.startswith("reid-course:")]
-    assert code == 1, printed
-    assert len(lines) == 1 and "Traceback" not in printed, printed
+    with redirect_stderr(StringIO()) as printed:
+        assert cli.main([str(argument) for argument in arguments]) == 1
+    lines = [line for line in printed.getvalue().splitlines() if line.startswith("reid-course:")]
+    assert len(lines) == 1 and "Traceback" not in printed.getvalue(), printed.getvalue()
     assert all(text in lines[0] for text in contains), lines[0]
 
 

@@ -11,7 +11,13 @@ import pytest
 from stopped import Nursery, assert_same, words
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kill -9 and fork are of POSIX systems")
-MANY = pytest.param(5, marks=pytest.mark.deep)
+KILLS = {
+    "train": 2,
+    "demo": 1,
+    "reproduce": 1,
+    "make": 3,
+    "unpack": 3,
+}  # in each phase; the moments differ each time
 TRAINING = ("before the first checkpoint", "batch", "checkpoint", "evaluation")
 KINDS = {TRAINING[0]: (), "evaluation": ("look", "table")}
 PHASES = {
@@ -30,8 +36,9 @@ def moment(phase: str, seen: list[str], chance: random.Random) -> tuple[Sequence
     return kinds, chance.randint(1, -(-sum(there) // 3) if kinds else seen.index("checkpoint"))
 
 
-@pytest.mark.parametrize("kills", (3, MANY))
-@pytest.mark.parametrize("command", PHASES)
+@pytest.mark.parametrize(
+    ("command", "kills"), [*KILLS.items(), *(pytest.param(x, 5, marks=pytest.mark.deep) for x in PHASES)]
+)
 def test_killed_in_each_phase(
     command: str, kills: int, nursery: Nursery, small_set: Path, left_alone, tmp_path: Path
 ):
