@@ -84,6 +84,9 @@ def mark(
     read = sorted(set(named) - {"results/bands.json"})
     files = [file for name in read for file in sorted([ROOT / name, *(ROOT / name).glob("**/*.json")])]
     asked = re.findall(r'^expected\(\w+, "(\w+)"\)', "\n".join(sources), re.M)
+    about = (
+        LESSONS if re.search(r'glob\(".*\.ipynb"\)', "\n".join(sources)) else ()
+    )  # a page about the lessons
     bands = json.loads(BANDS.read_text()) if BANDS.exists() else {}
     return {
         "code": digest(*sources),
@@ -91,9 +94,18 @@ def mark(
         "data": digest(
             *(file.read_text(encoding="utf-8") for file in files if file.is_file()),
             *(json.dumps(bands.get(number)) for number in asked),
+            *(prose(path) for path in about),
         ),
         "outputs": digest(*(json.dumps(cell.outputs, sort_keys=True) for cell in code)),
     }
+
+
+def prose(
+    path: Path,  # of a notebook
+) -> str:
+    "What a notebook says, without its code."
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return "\0".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
 
 
 def is_fresh(
