@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from .attention import SelfAttentionHeads
 from .backbone import resnet_backbone
-from .data import ATTRIBUTES, JUNK, Attribute, Schema
+from .data import ATTRIBUTES, Attribute, Schema
 from .engine.checkpoint import read_tensors, save_tensors
 from .engine.devices import autocast, pick_device
 from .engine.display import progress

@@ -20,7 +20,6 @@ from reid_course.data import (
     Attribute,
     Dataset,
     Schema,
-    attribute_targets,
     load_dataset,
     person_names,
     without_junk,
@@ -33,12 +32,12 @@ from .engine.files import file_digest
 from .engine.group import ALONE, ProcessGroup
 from .engine.run import RunFolder, people_record
 from .engine.selection import best_epoch
-from .engine.trainer import Batch, Callback, Objective, Trainer
+from .engine.trainer import Callback, Objective, Trainer
 from .errors import ReidError
-from .images import ImageStore, to_input
+from .images import ImageStore
 from .model import ReidModel, build_model, header, load_model, save_model
 from .sampling import PKBatches, PKBatchSampler, PlainBatches
-from .scoring import attribute_scores, retrieval_scores, score, valid_losses
+from .scoring import attribute_scores, retrieval_scores, valid_losses
 from .split import most_frequent_class_accuracy, split_identities
 from .uncertainty import MultiTaskObjective
 from .verification import verify_network

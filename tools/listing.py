@@ -27,8 +27,8 @@ TAUGHT_IN = {
 def in_order(
     path: Path,  # of a notebook on the course's shelf
 ) -> tuple[int, str]:
-    "The front page, the start, the numbered lessons, the whole system."
-    return {"index": 0, "start": 1, "whole": 3}.get(path.stem, 2), path.stem
+    "The front page, the start, the numbered lessons, the mixed problems, the whole system."
+    return {"index": 0, "start": 1, "problems": 3, "whole": 4}.get(path.stem, 2), path.stem
 
 
 def lessons(

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from .data_checks import DATA_CHECKS
 from .loss_checks import LOSS_CHECKS
+from .problem_checks import PROBLEM_CHECKS
 from .trials import Trials, near
 
 # %% ../../nbs/workshop/checks.ipynb #56eaf58f
@@ -204,5 +205,6 @@ CHECKS: dict[str, Callable[[Callable], Trials]] = {
     "17.1": _read_lists,
     **DATA_CHECKS,
     **LOSS_CHECKS,
+    **PROBLEM_CHECKS,
 }
 "The checks by exercise: lesson and number."

@@ -9,8 +9,7 @@ __all__ = ['StockStridesFirst', 'EMA', 'EarlyStopping', 'Checkpoint', 'CsvLog', 
 from collections.abc import Callable
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from .checkpoint import save_trainer

@@ -13,6 +13,7 @@ from listing import NOTEBOOKS, label
 from students import is_solution
 from torch.nn import functional as F
 from wrong_answers import DATA_WRONG, LOSS_WRONG
+from wrong_problems import PROBLEMS_WRONG
 
 from reid_course.course.exercises import CHECKS, first_failure
 
@@ -24,7 +25,9 @@ def by_check(wanted: bool) -> dict[str, tuple[str, str, str]]:
         for cell in nbformat.read(notebook, as_version=4).cells:
             if cell.cell_type != "code" or is_solution(cell.source) != wanted:
                 continue
-            for exercise, name in re.findall(r'^check\("(\d\d\.\d)", (\w+)\)', cell.source, re.M):
+            for exercise, name in re.findall(
+                r'^check\("((?:\d\d|problems)\.\d+)", (\w+)\)', cell.source, re.M
+            ):
                 assert exercise not in found, exercise
                 found[exercise] = name, cell.source, label(notebook)
     return found
@@ -153,6 +156,7 @@ def operated(cut: Callable, always: bool = False) -> Callable:
 WRONG: dict[str, list[tuple[Callable, str]]] = {
     **DATA_WRONG,
     **LOSS_WRONG,
+    **PROBLEMS_WRONG,
     "01.1": [
         (lambda p, c, n: f"{p}_c{c}_{n}.jpg", "gave '2_c1"),
         (lambda p, c, n: f"{p:04d}_c{c}_{n}.jpg", "gave '0002_c1_16620005"),
