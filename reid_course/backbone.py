@@ -6,6 +6,7 @@
 __all__ = ['STRIDES', 'GeM', 'Backbone', 'resnet_backbone']
 
 # %% ../nbs/04_backbone.ipynb #823a964a
+#| code-fold: true
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -21,6 +22,7 @@ from .engine.small_maps import exchange_convolutions
 from .errors import ReidError
 
 # %% ../nbs/04_backbone.ipynb #49c27c36
+#| code-fold: true
 class GeM(nn.Module):
     "GeM pooling with a learned exponent p (Radenović et al. 2018, eq. 2–3)."
 
@@ -40,6 +42,7 @@ class GeM(nn.Module):
         return maps.float().clamp(min=1e-6).pow(self.p).mean((2, 3)).pow(1 / self.p)
 
 # %% ../nbs/04_backbone.ipynb #6f6248df
+#| code-fold: true
 class Backbone(nn.Module):
     "A ResNet without its classifier, giving the output of every stage."
 
@@ -85,6 +88,7 @@ class Backbone(nn.Module):
         self.conv1.stride, self.maxpool.stride = STRIDES[strides]
 
 # %% ../nbs/04_backbone.ipynb #3d971508
+#| code-fold: true
 def _imagenet_weights(depth: int) -> dict[str, Tensor]:
     "torchvision's own ImageNet weights, by its own download and cache."
     weights = get_weight(f"ResNet{depth}_Weights.IMAGENET1K_V1")
@@ -116,6 +120,7 @@ def _weights_from_file(path: Path) -> dict[str, Tensor]:
         ) from error
 
 # %% ../nbs/04_backbone.ipynb #0d835201
+#| code-fold: true
 _RESNETS = {18: resnet18, 34: resnet34, 50: resnet50, 101: resnet101, 152: resnet152}
 STRIDES = {"reid": ((2, 1), (1, 1)), "imagenet": ((2, 2), (2, 2))}
 "Strides of the first convolution and of the max-pool."

@@ -7,6 +7,7 @@ __all__ = ['IMAGENET_MEAN', 'IMAGENET_STD', 'ImageStore', 'to_input', 'flip_and_
            'read_image']
 
 # %% ../nbs/03_images.ipynb #2e327e54
+#| code-fold: true
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ from .errors import ReidError
 _all_ = ["read_image"]
 
 # %% ../nbs/03_images.ipynb #9de565e0
+#| code-fold: true
 class ImageStore:
     "Images by row number. In memory as uint8 if they take at most a quarter of it, else decoded when asked for."
 
@@ -80,6 +82,7 @@ class ImageStore:
         return batch
 
 # %% ../nbs/03_images.ipynb #122d3c5c
+#| code-fold: true
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -93,6 +96,7 @@ def to_input(
     return ((images - mean) / std).permute(0, 3, 1, 2)
 
 # %% ../nbs/03_images.ipynb #341e343f
+#| code-fold: true
 def flip_and_shift(
     images: torch.Tensor,  # (n, height, width, 3), uint8
     generator: torch.Generator,  # source of chance, on the CPU so that every device draws the same
@@ -110,6 +114,7 @@ def flip_and_shift(
     return images[torch.arange(n, device=images.device)[:, None, None], ys[:, :, None], xs[:, None, :]]
 
 # %% ../nbs/03_images.ipynb #3dc26232
+#| code-fold: true
 def random_erasing(
     images: torch.Tensor,  # (n, height, width, 3), uint8
     generator: torch.Generator,  # source of chance, on the CPU
@@ -130,6 +135,7 @@ def random_erasing(
     return torch.where(hidden, mean, images)
 
 # %% ../nbs/03_images.ipynb #ba69af83
+#| code-fold: true
 def make_junk(
     images: torch.Tensor,  # (n, height, width, 3), uint8, of people
     generator: torch.Generator,  # source of chance, on the CPU

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from .data_checks import DATA_CHECKS
 from .loss_checks import LOSS_CHECKS
+from .network_checks import NETWORK_CHECKS
 from .problem_checks import PROBLEM_CHECKS
 from .trials import Trials, near
 
@@ -29,20 +30,6 @@ def _course_name(answer: Callable) -> Trials:
     yield right, f"wrong for {pid, camid, number}"
 
 # %% ../../nbs/workshop/checks.ipynb #c47c151a
-def _receptive_field(answer: Callable) -> Trials:
-    "04.1: receptive_field(layers) -> int, for (kernel, stride) from the input on."
-    yield answer([(7, 2)]) == 7, "one layer sees its own kernel, 7, whatever its stride"
-    yield answer([(3, 1), (3, 1)]) == 5, "two 3×3 layers at stride 1 see 5: a kernel adds its size minus 1"
-    yield answer([(3, 2), (3, 1)]) == 7, "after stride 2 a kernel's steps are two input pixels wide"
-    yield answer([(3, 1), (3, 2)]) == 5, "a layer's own stride widens the steps of later layers, not its own"
-    yield answer([(7, 2), (3, 2), (3, 1), (3, 1)]) == 27, "strides multiply up"
-    yield answer([]) == 1, "with no layer at all, one pixel sees itself"
-    layers = [tuple(map(int, row)) for row in np.random.default_rng().integers((1, 1), (8, 4), (6, 2))]
-    steps = np.cumprod([1, *(stride for _, stride in layers)])
-    right = answer(layers) == 1 + sum((k - 1) * s for (k, _), s in zip(layers, steps, strict=False))
-    yield right, f"wrong for {layers}"
-
-
 def _smoothed(answer: Callable) -> Trials:
     "05.1: smoothed(logits (n, c), targets (n,), share) -> scalar, cross-entropy with label smoothing."
     torch.manual_seed(0)
@@ -193,7 +180,6 @@ def _read_lists(answer: Callable) -> Trials:
 # %% ../../nbs/workshop/checks.ipynb #cce292ca
 CHECKS: dict[str, Callable[[Callable], Trials]] = {
     "01.1": _course_name,
-    "04.1": _receptive_field,
     "05.1": _smoothed,
     "06.1": _attend,
     "10.1": _report_map,
@@ -206,5 +192,6 @@ CHECKS: dict[str, Callable[[Callable], Trials]] = {
     **DATA_CHECKS,
     **LOSS_CHECKS,
     **PROBLEM_CHECKS,
+    **NETWORK_CHECKS,
 }
 "The checks by exercise: lesson and number."

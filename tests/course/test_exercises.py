@@ -13,6 +13,7 @@ from listing import NOTEBOOKS, label
 from students import is_solution
 from torch.nn import functional as F
 from wrong_answers import DATA_WRONG, LOSS_WRONG
+from wrong_networks import NETWORK_WRONG
 from wrong_problems import PROBLEMS_WRONG
 
 from reid_course.course.exercises import CHECKS, first_failure
@@ -157,20 +158,11 @@ WRONG: dict[str, list[tuple[Callable, str]]] = {
     **DATA_WRONG,
     **LOSS_WRONG,
     **PROBLEMS_WRONG,
+    **NETWORK_WRONG,
     "01.1": [
         (lambda p, c, n: f"{p}_c{c}_{n}.jpg", "gave '2_c1"),
         (lambda p, c, n: f"{p:04d}_c{c}_{n}.jpg", "gave '0002_c1_16620005"),
         (lambda p, c, n: f"{p:04d}_c{c}_{n:09d}.jpg", "junk is -1"),
-    ],
-    "04.1": [
-        (lambda layers: sum(k for k, _ in layers), "its size minus 1"),
-        (lambda layers: 1 + sum(k - 1 for k, _ in layers), "two input pixels wide"),
-        (
-            lambda layers: (
-                1 + sum((k - 1) * np.prod([s for _, s in layers[: i + 1]]) for i, (k, _) in enumerate(layers))
-            ),
-            "its own kernel",
-        ),
     ],
     "05.1": [
         (
