@@ -13,6 +13,7 @@ import torch
 from torch.nn import functional as F
 
 from .data_checks import DATA_CHECKS
+from .head_checks import HEAD_CHECKS
 from .loss_checks import LOSS_CHECKS
 from .trials import Trials, near
 
@@ -40,19 +41,6 @@ def _receptive_field(answer: Callable) -> Trials:
     steps = np.cumprod([1, *(stride for _, stride in layers)])
     right = answer(layers) == 1 + sum((k - 1) * s for (k, _), s in zip(layers, steps, strict=False))
     yield right, f"wrong for {layers}"
-
-
-def _smoothed(answer: Callable) -> Trials:
-    "05.1: smoothed(logits (n, c), targets (n,), share) -> scalar, cross-entropy with label smoothing."
-    torch.manual_seed(0)
-    spread = "the share is spread over all c classes, the right one too"
-    ordinary = "at share 0 it is the ordinary cross-entropy, the mean over the images"
-    for share, hint in ((0.0, ordinary), (0.1, spread), (0.1, spread)):
-        logits, targets = torch.randn(6, 5), torch.randint(5, (6,))
-        wanted = F.cross_entropy(logits, targets, label_smoothing=share)
-        yield near(answer(logits, targets, share), wanted), hint
-    huge = answer(torch.tensor([[200.0, 0.0]]), torch.tensor([1]), 0.0)
-    yield near(huge, 200.0), "a logit of 200 gave no number: take the logarithm of the softmax in one step"
 
 
 def _attend(answer: Callable) -> Trials:
@@ -193,7 +181,6 @@ def _read_lists(answer: Callable) -> Trials:
 CHECKS: dict[str, Callable[[Callable], Trials]] = {
     "01.1": _course_name,
     "04.1": _receptive_field,
-    "05.1": _smoothed,
     "06.1": _attend,
     "10.1": _report_map,
     "10.2": _repaired_map,
@@ -203,6 +190,7 @@ CHECKS: dict[str, Callable[[Callable], Trials]] = {
     "14.1": _expanded,
     "17.1": _read_lists,
     **DATA_CHECKS,
+    **HEAD_CHECKS,
     **LOSS_CHECKS,
 }
 "The checks by exercise: lesson and number."

@@ -13,6 +13,7 @@ from listing import NOTEBOOKS, label
 from students import is_solution
 from torch.nn import functional as F
 from wrong_answers import DATA_WRONG, LOSS_WRONG
+from wrong_heads import HEADS_WRONG
 
 from reid_course.course.exercises import CHECKS, first_failure
 
@@ -152,6 +153,7 @@ def operated(cut: Callable, always: bool = False) -> Callable:
 
 WRONG: dict[str, list[tuple[Callable, str]]] = {
     **DATA_WRONG,
+    **HEADS_WRONG,
     **LOSS_WRONG,
     "01.1": [
         (lambda p, c, n: f"{p}_c{c}_{n}.jpg", "gave '2_c1"),
@@ -166,29 +168,6 @@ WRONG: dict[str, list[tuple[Callable, str]]] = {
                 1 + sum((k - 1) * np.prod([s for _, s in layers[: i + 1]]) for i, (k, _) in enumerate(layers))
             ),
             "its own kernel",
-        ),
-    ],
-    "05.1": [
-        (
-            lambda z, t, s: F.cross_entropy(z, t, label_smoothing=s, reduction="sum"),
-            "the mean over the images",
-        ),
-        (
-            lambda z, t, s: (
-                -(
-                    (1 - s - s / (z.shape[1] - 1)) * z.log_softmax(1).gather(1, t[:, None])[:, 0]
-                    + s / (z.shape[1] - 1) * z.log_softmax(1).sum(1)
-                ).mean()
-            ),
-            "spread over all c classes",
-        ),
-        (
-            lambda z, t, s: (
-                -(
-                    (1 - s) * z.softmax(1).log().gather(1, t[:, None])[:, 0] + s * z.softmax(1).log().mean(1)
-                ).mean()
-            ),
-            "in one step",
         ),
     ],
     "06.1": [
