@@ -42,16 +42,6 @@ def _receptive_field(answer: Callable) -> Trials:
     right = answer(layers) == 1 + sum((k - 1) * s for (k, _), s in zip(layers, steps, strict=False))
     yield right, f"wrong for {layers}"
 
-
-def _attend(answer: Callable) -> Trials:
-    "06.1: attend(queries (n, d), keys (m, d), values (m, e)) -> (n, e), one head of attention."
-    torch.manual_seed(0)
-    q, k, v = torch.randn(3, 16), torch.randn(5, 16), torch.randn(5, 2)
-    yield near(answer(q, k, torch.ones(5, 2)), torch.ones(3, 2)), "weights of one query must add up to 1"
-    yield near(answer(q, k, v), F.scaled_dot_product_attention(q, k, v)), "logits are divided by √d, once"
-    order = torch.tensor([4, 2, 0, 1, 3])
-    yield near(answer(q, k[order], v[order]), answer(q, k, v)), "the order of the keys must not matter"
-
 # %% ../../nbs/workshop/checks.ipynb #d4644601
 def _ap(row: np.ndarray, match: np.ndarray) -> float:
     "AP of one query, wrong images first among equals; NaN without a match."
@@ -181,7 +171,6 @@ def _read_lists(answer: Callable) -> Trials:
 CHECKS: dict[str, Callable[[Callable], Trials]] = {
     "01.1": _course_name,
     "04.1": _receptive_field,
-    "06.1": _attend,
     "10.1": _report_map,
     "10.2": _repaired_map,
     "10.3": _chance_cmc,

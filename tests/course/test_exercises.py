@@ -170,11 +170,6 @@ WRONG: dict[str, list[tuple[Callable, str]]] = {
             "its own kernel",
         ),
     ],
-    "06.1": [
-        (lambda q, k, v: (q @ k.T).softmax(1) @ v, "divided by √d"),
-        (lambda q, k, v: (q @ k.T / 4).softmax(0) @ v, "add up to 1"),
-        (lambda q, k, v: (q @ k.T / 16).softmax(1) @ v, "divided by √d, once"),
-    ],
     "09.1": [
         (lambda g, h: g + h, "as it was"),
         (operated(lambda g, h: (less(g, h), less(h, g)), always=True), "no surgery"),

@@ -45,6 +45,21 @@ def whole(bias, mean, by):
     return bias - mean * by
 
 
+def heads_of(
+    axis: int = -1,
+    root: Callable = lambda d, heads: (d / heads) ** 0.5,
+    columns: Callable = lambda x, heads: x.unflatten(2, (heads, -1)).transpose(1, 2),
+) -> Callable:
+    "Attention with another axis of the softmax, another root, or other columns of a head."
+
+    def attend(x, query, key, value, heads):
+        q, k, v = (columns(x @ m, heads) for m in (query, key, value))
+        weights = (q @ k.mT / root(x.shape[2], heads)).softmax(axis)
+        return (weights @ v).transpose(1, 2).flatten(2), weights
+
+    return attend
+
+
 HEADS_WRONG: dict[str, list[tuple[Callable, str]]] = {
     "05.1": [
         (lambda z, y: -z.log_softmax(1)[torch.arange(len(y)), y].mean(), "index -1 is the last class"),
@@ -83,5 +98,25 @@ HEADS_WRONG: dict[str, list[tuple[Callable, str]]] = {
             folded(lambda variance, eps: 1 / (variance + eps), lambda bias, mean, by: bias - mean * by),
             "a new bias",
         ),
+    ],
+    "06.1": [
+        (heads_of(axis=-2), "must add up to 1"),
+        (heads_of(root=lambda d, heads: d), "divide by the root of 6"),
+        (heads_of(root=lambda d, heads: d**0.5), "its own width"),
+        (
+            heads_of(columns=lambda x, heads: x.unflatten(2, (-1, heads)).permute(0, 3, 1, 2)),
+            "neighbouring columns",
+        ),
+    ],
+    "06.2": [
+        (lambda w: (-(w * w.log()).sum(-1)).exp().mean((0, 1)), "adds 0, not NaN"),
+        (lambda w: torch.special.entr(w).sum(-1).mean((0, 1)), "even weights listen to all 4"),
+        (lambda w: torch.special.entr(w).sum(-1).mean((0, 1)).exp(), "exp before the mean"),
+        (lambda w: torch.special.entr(w).sum(-2).exp().mean((0, 1)), "whoever listens"),
+    ],
+    "06.3": [
+        (lambda q, k, v: (q @ k.T / 4).softmax(0) @ v, "add up to 1"),
+        (lambda q, k, v: (q @ k.T / 16).softmax(1) @ v, "the root of d, once"),
+        (lambda q, k, v: (q @ k.T / 4).exp() / (q @ k.T / 4).exp().sum(1, keepdim=True) @ v, "no numbers"),
     ],
 }
