@@ -6,6 +6,7 @@
 __all__ = ['MultiHeadAttention', 'SelfAttentionHeads']
 
 # %% ../nbs/06_attention.ipynb #6fcae150
+#| code-fold: true
 import torch
 from torch import Tensor, nn
 
@@ -14,6 +15,7 @@ from .errors import ReidError
 from .heads import conv_branches
 
 # %% ../nbs/06_attention.ipynb #08263012
+#| code-fold: true
 class MultiHeadAttention(nn.Module):
     "Multi-head self-attention (Vaswani et al. 2017, eq. 1 and section 3.2.2), with its weights to look at."
 
@@ -47,6 +49,7 @@ class MultiHeadAttention(nn.Module):
         return self.out_proj((weights @ v).transpose(1, 2).flatten(2)), weights
 
 # %% ../nbs/06_attention.ipynb #dbef5637
+#| code-fold: true
 class SelfAttentionHeads(nn.Module):
     "Attribute branches that attend to each other and to v before they answer (the report's SA)."
 

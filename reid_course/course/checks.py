@@ -13,6 +13,7 @@ import torch
 from torch.nn import functional as F
 
 from .data_checks import DATA_CHECKS
+from .head_checks import HEAD_CHECKS
 from .loss_checks import LOSS_CHECKS
 from .network_checks import NETWORK_CHECKS
 from .problem_checks import PROBLEM_CHECKS
@@ -51,6 +52,18 @@ def _attend(answer: Callable) -> Trials:
     yield near(answer(q, k, v), F.scaled_dot_product_attention(q, k, v)), "logits are divided by √d, once"
     order = torch.tensor([4, 2, 0, 1, 3])
     yield near(answer(q, k[order], v[order]), answer(q, k, v)), "the order of the keys must not matter"
+def _receptive_field(answer: Callable) -> Trials:
+    "04.1: receptive_field(layers) -> int, for (kernel, stride) from the input on."
+    yield answer([(7, 2)]) == 7, "one layer sees its own kernel, 7, whatever its stride"
+    yield answer([(3, 1), (3, 1)]) == 5, "two 3×3 layers at stride 1 see 5: a kernel adds its size minus 1"
+    yield answer([(3, 2), (3, 1)]) == 7, "after stride 2 a kernel's steps are two input pixels wide"
+    yield answer([(3, 1), (3, 2)]) == 5, "a layer's own stride widens the steps of later layers, not its own"
+    yield answer([(7, 2), (3, 2), (3, 1), (3, 1)]) == 27, "strides multiply up"
+    yield answer([]) == 1, "with no layer at all, one pixel sees itself"
+    layers = [tuple(map(int, row)) for row in np.random.default_rng().integers((1, 1), (8, 4), (6, 2))]
+    steps = np.cumprod([1, *(stride for _, stride in layers)])
+    right = answer(layers) == 1 + sum((k - 1) * s for (k, _), s in zip(layers, steps, strict=False))
+    yield right, f"wrong for {layers}"
 
 # %% ../../nbs/workshop/checks.ipynb #d4644601
 def _ap(row: np.ndarray, match: np.ndarray) -> float:
@@ -182,6 +195,7 @@ CHECKS: dict[str, Callable[[Callable], Trials]] = {
     "01.1": _course_name,
     "05.1": _smoothed,
     "06.1": _attend,
+    "04.1": _receptive_field,
     "10.1": _report_map,
     "10.2": _repaired_map,
     "10.3": _chance_cmc,
@@ -190,6 +204,7 @@ CHECKS: dict[str, Callable[[Callable], Trials]] = {
     "14.1": _expanded,
     "17.1": _read_lists,
     **DATA_CHECKS,
+    **HEAD_CHECKS,
     **LOSS_CHECKS,
     **PROBLEM_CHECKS,
     **NETWORK_CHECKS,

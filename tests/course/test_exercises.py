@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from wrong_answers import DATA_WRONG, LOSS_WRONG
 from wrong_networks import NETWORK_WRONG
 from wrong_problems import PROBLEMS_WRONG
+from wrong_heads import HEADS_WRONG
 
 from reid_course.course.exercises import CHECKS, first_failure
 
@@ -156,6 +157,7 @@ def operated(cut: Callable, always: bool = False) -> Callable:
 
 WRONG: dict[str, list[tuple[Callable, str]]] = {
     **DATA_WRONG,
+    **HEADS_WRONG,
     **LOSS_WRONG,
     **PROBLEMS_WRONG,
     **NETWORK_WRONG,
@@ -192,6 +194,12 @@ WRONG: dict[str, list[tuple[Callable, str]]] = {
         (lambda q, k, v: (q @ k.T / 4).softmax(0) @ v, "add up to 1"),
         (lambda q, k, v: (q @ k.T / 16).softmax(1) @ v, "divided by √d, once"),
     ],
+    "04.1": [
+        (lambda layers: sum(k for k, _ in layers), "its size minus 1"),
+        (lambda layers: 1 + sum(k - 1 for k, _ in layers), "two input pixels wide"),
+            lambda layers: (
+                1 + sum((k - 1) * np.prod([s for _, s in layers[: i + 1]]) for i, (k, _) in enumerate(layers))
+            "its own kernel",
     "09.1": [
         (lambda g, h: g + h, "as it was"),
         (operated(lambda g, h: (less(g, h), less(h, g)), always=True), "no surgery"),
