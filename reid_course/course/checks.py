@@ -30,41 +30,6 @@ def _course_name(answer: Callable) -> Trials:
     right = answer(pid, camid, number) == f"{pid:04d}_c{camid}_{number:09d}.jpg"
     yield right, f"wrong for {pid, camid, number}"
 
-# %% ../../nbs/workshop/checks.ipynb #c47c151a
-def _smoothed(answer: Callable) -> Trials:
-    "05.1: smoothed(logits (n, c), targets (n,), share) -> scalar, cross-entropy with label smoothing."
-    torch.manual_seed(0)
-    spread = "the share is spread over all c classes, the right one too"
-    ordinary = "at share 0 it is the ordinary cross-entropy, the mean over the images"
-    for share, hint in ((0.0, ordinary), (0.1, spread), (0.1, spread)):
-        logits, targets = torch.randn(6, 5), torch.randint(5, (6,))
-        wanted = F.cross_entropy(logits, targets, label_smoothing=share)
-        yield near(answer(logits, targets, share), wanted), hint
-    huge = answer(torch.tensor([[200.0, 0.0]]), torch.tensor([1]), 0.0)
-    yield near(huge, 200.0), "a logit of 200 gave no number: take the logarithm of the softmax in one step"
-
-
-def _attend(answer: Callable) -> Trials:
-    "06.1: attend(queries (n, d), keys (m, d), values (m, e)) -> (n, e), one head of attention."
-    torch.manual_seed(0)
-    q, k, v = torch.randn(3, 16), torch.randn(5, 16), torch.randn(5, 2)
-    yield near(answer(q, k, torch.ones(5, 2)), torch.ones(3, 2)), "weights of one query must add up to 1"
-    yield near(answer(q, k, v), F.scaled_dot_product_attention(q, k, v)), "logits are divided by √d, once"
-    order = torch.tensor([4, 2, 0, 1, 3])
-    yield near(answer(q, k[order], v[order]), answer(q, k, v)), "the order of the keys must not matter"
-def _receptive_field(answer: Callable) -> Trials:
-    "04.1: receptive_field(layers) -> int, for (kernel, stride) from the input on."
-    yield answer([(7, 2)]) == 7, "one layer sees its own kernel, 7, whatever its stride"
-    yield answer([(3, 1), (3, 1)]) == 5, "two 3×3 layers at stride 1 see 5: a kernel adds its size minus 1"
-    yield answer([(3, 2), (3, 1)]) == 7, "after stride 2 a kernel's steps are two input pixels wide"
-    yield answer([(3, 1), (3, 2)]) == 5, "a layer's own stride widens the steps of later layers, not its own"
-    yield answer([(7, 2), (3, 2), (3, 1), (3, 1)]) == 27, "strides multiply up"
-    yield answer([]) == 1, "with no layer at all, one pixel sees itself"
-    layers = [tuple(map(int, row)) for row in np.random.default_rng().integers((1, 1), (8, 4), (6, 2))]
-    steps = np.cumprod([1, *(stride for _, stride in layers)])
-    right = answer(layers) == 1 + sum((k - 1) * s for (k, _), s in zip(layers, steps, strict=False))
-    yield right, f"wrong for {layers}"
-
 # %% ../../nbs/workshop/checks.ipynb #d4644601
 def _ap(row: np.ndarray, match: np.ndarray) -> float:
     "AP of one query, wrong images first among equals; NaN without a match."
@@ -193,9 +158,6 @@ def _read_lists(answer: Callable) -> Trials:
 # %% ../../nbs/workshop/checks.ipynb #cce292ca
 CHECKS: dict[str, Callable[[Callable], Trials]] = {
     "01.1": _course_name,
-    "05.1": _smoothed,
-    "06.1": _attend,
-    "04.1": _receptive_field,
     "10.1": _report_map,
     "10.2": _repaired_map,
     "10.3": _chance_cmc,
@@ -204,9 +166,9 @@ CHECKS: dict[str, Callable[[Callable], Trials]] = {
     "14.1": _expanded,
     "17.1": _read_lists,
     **DATA_CHECKS,
-    **HEAD_CHECKS,
     **LOSS_CHECKS,
-    **PROBLEM_CHECKS,
     **NETWORK_CHECKS,
+    **HEAD_CHECKS,
+    **PROBLEM_CHECKS,
 }
 "The checks by exercise: lesson and number."

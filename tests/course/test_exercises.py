@@ -13,9 +13,9 @@ from listing import NOTEBOOKS, label
 from students import is_solution
 from torch.nn import functional as F
 from wrong_answers import DATA_WRONG, LOSS_WRONG
+from wrong_heads import HEAD_WRONG
 from wrong_networks import NETWORK_WRONG
 from wrong_problems import PROBLEMS_WRONG
-from wrong_heads import HEADS_WRONG
 
 from reid_course.course.exercises import CHECKS, first_failure
 
@@ -157,49 +157,15 @@ def operated(cut: Callable, always: bool = False) -> Callable:
 
 WRONG: dict[str, list[tuple[Callable, str]]] = {
     **DATA_WRONG,
-    **HEADS_WRONG,
     **LOSS_WRONG,
-    **PROBLEMS_WRONG,
     **NETWORK_WRONG,
+    **HEAD_WRONG,
+    **PROBLEMS_WRONG,
     "01.1": [
         (lambda p, c, n: f"{p}_c{c}_{n}.jpg", "gave '2_c1"),
         (lambda p, c, n: f"{p:04d}_c{c}_{n}.jpg", "gave '0002_c1_16620005"),
         (lambda p, c, n: f"{p:04d}_c{c}_{n:09d}.jpg", "junk is -1"),
     ],
-    "05.1": [
-        (
-            lambda z, t, s: F.cross_entropy(z, t, label_smoothing=s, reduction="sum"),
-            "the mean over the images",
-        ),
-        (
-            lambda z, t, s: (
-                -(
-                    (1 - s - s / (z.shape[1] - 1)) * z.log_softmax(1).gather(1, t[:, None])[:, 0]
-                    + s / (z.shape[1] - 1) * z.log_softmax(1).sum(1)
-                ).mean()
-            ),
-            "spread over all c classes",
-        ),
-        (
-            lambda z, t, s: (
-                -(
-                    (1 - s) * z.softmax(1).log().gather(1, t[:, None])[:, 0] + s * z.softmax(1).log().mean(1)
-                ).mean()
-            ),
-            "in one step",
-        ),
-    ],
-    "06.1": [
-        (lambda q, k, v: (q @ k.T).softmax(1) @ v, "divided by √d"),
-        (lambda q, k, v: (q @ k.T / 4).softmax(0) @ v, "add up to 1"),
-        (lambda q, k, v: (q @ k.T / 16).softmax(1) @ v, "divided by √d, once"),
-    ],
-    "04.1": [
-        (lambda layers: sum(k for k, _ in layers), "its size minus 1"),
-        (lambda layers: 1 + sum(k - 1 for k, _ in layers), "two input pixels wide"),
-            lambda layers: (
-                1 + sum((k - 1) * np.prod([s for _, s in layers[: i + 1]]) for i, (k, _) in enumerate(layers))
-            "its own kernel",
     "09.1": [
         (lambda g, h: g + h, "as it was"),
         (operated(lambda g, h: (less(g, h), less(h, g)), always=True), "no surgery"),
