@@ -153,11 +153,6 @@ def operated(cut: Callable, always: bool = False) -> Callable:
 WRONG: dict[str, list[tuple[Callable, str]]] = {
     **DATA_WRONG,
     **LOSS_WRONG,
-    "01.1": [
-        (lambda p, c, n: f"{p}_c{c}_{n}.jpg", "gave '2_c1"),
-        (lambda p, c, n: f"{p:04d}_c{c}_{n}.jpg", "gave '0002_c1_16620005"),
-        (lambda p, c, n: f"{p:04d}_c{c}_{n:09d}.jpg", "junk is -1"),
-    ],
     "04.1": [
         (lambda layers: sum(k for k, _ in layers), "its size minus 1"),
         (lambda layers: 1 + sum(k - 1 for k, _ in layers), "two input pixels wide"),
@@ -195,12 +190,6 @@ WRONG: dict[str, list[tuple[Callable, str]]] = {
         (lambda q, k, v: (q @ k.T).softmax(1) @ v, "divided by √d"),
         (lambda q, k, v: (q @ k.T / 4).softmax(0) @ v, "add up to 1"),
         (lambda q, k, v: (q @ k.T / 16).softmax(1) @ v, "divided by √d, once"),
-    ],
-    "09.1": [
-        (lambda g, h: g + h, "as it was"),
-        (operated(lambda g, h: (less(g, h), less(h, g)), always=True), "no surgery"),
-        (operated(lambda g, h: (less(g, h), less(h, less(g, h)))), "as it was"),
-        (operated(lambda g, h: (g - (g @ h) / h.norm() * h, h - (g @ h) / g.norm() * g)), "squared length"),
     ],
     "10.1": [
         (lambda x, p: ap_of(among(x, p, itself=True)), "not in its own gallery"),
