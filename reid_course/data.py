@@ -8,6 +8,7 @@ __all__ = ['Schema', 'UPPER_COLOURS', 'LOWER_COLOURS', 'ATTRIBUTES', 'MARKET', '
            'load_dataset', 'attribute_targets', 'person_names', 'camera_ids', 'Issue']
 
 # %% ../nbs/01_data.ipynb #2d954c7b
+#| code-fold: true
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from .errors import ReidError
 _all_ = ["Issue"]
 
 # %% ../nbs/01_data.ipynb #7b6a02a8
+#| code-fold: true
 @dataclass(frozen=True)
 class Attribute:
     "Something to be predicted about a person, with one answer of several."
@@ -68,6 +70,7 @@ def without_junk(
     return tuple(a for a in schema if a.role != "junk")
 
 # %% ../nbs/01_data.ipynb #8b40f229
+#| code-fold: true
 _DIRECT = _NAMES[:10]
 _COLOURS = {
     "uppercolor": [f"up{colour}" for colour in UPPER_COLOURS],
@@ -77,6 +80,7 @@ ANNOTATION_COLUMNS = [*_DIRECT, *_COLOURS["uppercolor"], *_COLOURS["lowercolor"]
 "The 27 label columns of `annotations_train.csv` and of a submission, in their order."
 
 # %% ../nbs/01_data.ipynb #40e35baa
+#| code-fold: true
 def validate_annotations(
     table: pd.DataFrame,  # the 27 columns, counting from 1; a row a person, or an image
 ) -> list[str]:  # a line each; none: the table is sound
@@ -111,6 +115,7 @@ def from_annotations(
     return pd.DataFrame(numbers, index=table.index)[_NAMES]
 
 # %% ../nbs/01_data.ipynb #8a49bbfa
+#| code-fold: true
 def to_annotations(
     frame: pd.DataFrame,  # the 12 attributes as class numbers from 0, none unknown
 ) -> pd.DataFrame:  # the 27 columns, counting from 1, same index
@@ -121,6 +126,7 @@ def to_annotations(
     return pd.DataFrame(columns, index=frame.index)[ANNOTATION_COLUMNS]
 
 # %% ../nbs/01_data.ipynb #191ef401
+#| code-fold: true
 @dataclass
 class Dataset:
     "A data set, read. `train`, `query` and `gallery` have the columns path, pid, camid and one an attribute."
@@ -179,6 +185,7 @@ class Dataset:
         return replace(self, schema=people, **frames)
 
 # %% ../nbs/01_data.ipynb #162a338f
+#| code-fold: true
 def scan_dataset(
     root: str | Path | pd.DataFrame,  # a folder in one of the layouts, or a table with a row an image
     schema: Schema | None = None,  # the attributes, where they are known; None: those that are found
@@ -244,6 +251,7 @@ def load_dataset(
     return data.without(out) if out else data
 
 # %% ../nbs/01_data.ipynb #0c1f425d
+#| code-fold: true
 def attribute_targets(
     frame: pd.DataFrame,  # rows of a data set
     schema: Schema = MARKET,  # the attributes wanted

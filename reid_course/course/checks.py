@@ -19,17 +19,6 @@ from .network_checks import NETWORK_CHECKS
 from .problem_checks import PROBLEM_CHECKS
 from .trials import Trials, near
 
-# %% ../../nbs/workshop/checks.ipynb #56eaf58f
-def _course_name(answer: Callable) -> Trials:
-    "01.1: course_name(pid, camid, number) -> str, the file name in the course layout."
-    right = answer(2, 1, 16620005) == "0002_c1_016620005.jpg"
-    yield right, f"(2, 1, 16620005) gave {answer(2, 1, 16620005)!r}; expected '0002_c1_016620005.jpg'"
-    yield answer(751, 6, 7) == "0751_c6_000000007.jpg", "identities have four digits, numbers nine"
-    yield answer(-1, 3, 5).startswith("-1_"), "junk is -1, two characters: Market-1501 does not pad it"
-    pid, camid, number = (int(x) for x in np.random.default_rng().integers((1, 1, 0), (1502, 7, 10**9)))
-    right = answer(pid, camid, number) == f"{pid:04d}_c{camid}_{number:09d}.jpg"
-    yield right, f"wrong for {pid, camid, number}"
-
 # %% ../../nbs/workshop/checks.ipynb #d4644601
 def _ap(row: np.ndarray, match: np.ndarray) -> float:
     "AP of one query, wrong images first among equals; NaN without a match."
@@ -157,7 +146,6 @@ def _read_lists(answer: Callable) -> Trials:
 
 # %% ../../nbs/workshop/checks.ipynb #cce292ca
 CHECKS: dict[str, Callable[[Callable], Trials]] = {
-    "01.1": _course_name,
     "10.1": _report_map,
     "10.2": _repaired_map,
     "10.3": _chance_cmc,

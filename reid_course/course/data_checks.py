@@ -11,18 +11,22 @@ from collections.abc import Callable
 
 import numpy as np
 
+from .label_checks import LABEL_CHECKS
 from .trials import Trials
 
 # %% ../../nbs/workshop/data_checks.ipynb #c02
 def _folds(answer: Callable) -> Trials:
     "02.1: folds(pids, n) -> (images,), the fold 0..n-1 of each image."
     rng = np.random.default_rng(0)
-    for n, people in ((2, 6), (3, 10), (5, 40)):
-        pids = rng.permutation(np.repeat(np.arange(people) * 7 + 1, rng.integers(1, 9, people)))
+    for n, people, step in ((2, 6, 7), (3, 10, 7), (5, 40, 7), (4, 12, 4)):
+        pids = rng.permutation(np.repeat(np.arange(people) * step + step, rng.integers(1, 9, people)))
         found = np.asarray(answer(pids, n))
         right = found.shape == pids.shape
         yield right, f"{len(pids)} images need {len(pids)} numbers; found shape {found.shape}"
-        yield set(found.tolist()) == set(range(n)), f"{n} folds are numbered 0 to {n - 1}, none of them empty"
+        yield (
+            set(found.tolist()) == set(range(n)),
+            f"{n} folds are numbered 0 to {n - 1}, none of them empty, whatever the ids are",
+        )
         parts = [set(found[pids == pid].tolist()) for pid in np.unique(pids)]
         yield all(len(part) == 1 for part in parts), "a person is in two folds: deal people, not images"
         sizes = Counter(part.pop() for part in parts)
@@ -43,6 +47,12 @@ def _split_mask(answer: Callable) -> Trials:
     yield (
         sides[0] == sides[1] != sides[2],
         "equal generators give equal splits, others other splits: draw from rng",
+    )
+    drawn = [np.unique(pids[np.asarray(answer(pids, 0.3, np.random.default_rng(i)))]) for i in range(8)]
+    gaps = [np.sort(np.diff(np.r_[who, who[0] + 120])) for who in drawn]  # 40 ids, 3 apart, as on a circle
+    yield (
+        sum(gap[-2] > 3 for gap in gaps) > 4,
+        "the identities held out are neighbours in the order of their ids: draw each of them at random",
     )
 
 
@@ -73,13 +83,14 @@ def _majority_gain(answer: Callable) -> Trials:
     hint = "an image whose label is -1 is unknown: it counts neither in train nor in valid"
     yield np.isclose(answer(np.array([-1, -1, -1, 0, 0, 1]), unknown, np.array([1, 0, 0, 1])), 0.5), hint
     rng = np.random.default_rng()
-    train, valid, predicted = (
-        rng.permutation([2] * 9 + [0] * 4 + [1] * 3),
-        rng.integers(3, size=20),
-        rng.integers(3, size=20),
-    )
-    wanted = (predicted == valid).mean() - (valid == 2).mean()
-    yield np.isclose(answer(train, valid, predicted), wanted), "wrong for random labels of three classes"
+    for _ in range(9):
+        train, valid, predicted = (
+            rng.permutation([2] * 9 + [0] * 4 + [1] * 3),
+            rng.integers(3, size=20),
+            rng.integers(3, size=20),
+        )
+        wanted = (predicted == valid).mean() - (valid == 2).mean()
+        yield np.isclose(answer(train, valid, predicted), wanted), "wrong for random labels of three classes"
 
 # %% ../../nbs/workshop/data_checks.ipynb #c07
 def _count_triplets(answer: Callable) -> Trials:
@@ -111,7 +122,14 @@ def _pk_epoch(answer: Callable) -> Trials:
         yield right, f"a batch is not {p} different identities with {k} places each"
         own = [len(set(b[pids[b] == who])) == min(k, (pids == who).sum()) for b in batches for who in pids[b]]
         yield all(own), "an image stands twice, though its identity has others that were not used"
-    again = [np.ravel(answer(pids, p, k, np.random.default_rng(seed))).tolist() for seed in (1, 1, 2)]
+    pids = np.repeat(np.arange(6), 20)  # six identities with twenty images each
+    epochs = [answer(pids, 2, 4, np.random.default_rng(seed)) for seed in range(12)]
+    used = [len({row for epoch in epochs for row in np.ravel(epoch) if pids[row] == who}) for who in range(6)]
+    yield min(used) > 12, "twelve epochs show only some of an identity's images: draw K of them at random"
+    firsts = {frozenset(pids[np.asarray(epoch[0])].tolist()) for epoch in epochs}
+    yield len(firsts) > 3, "the same identities meet in every epoch: shuffle the identities as well"
+    pids = rng.permutation(np.repeat(np.arange(7) * 3 + 1, (1, 2, 5, 9, 4, 6, 3)))
+    again = [np.ravel(answer(pids, 3, 4, np.random.default_rng(seed))).tolist() for seed in (1, 1, 2)]
     yield (
         again[0] == again[1] != again[2],
         "equal generators give equal epochs, other ones other epochs: draw from rng",
@@ -132,6 +150,9 @@ def _faults(answer: Callable) -> Trials:
     )
     for odd in ([6, 7, 6, 5, 3], [6, 7, 6, 5, 3, 4, 0, 1, 2], [6, 7, 3, 4, 5, 0]):
         yield set(answer([sound[0], odd], pids, 2, 3)) == {"shape"}, f"rows {odd} with p = 2, k = 3: shape"
+    uneven = np.array([7, 7, 7, 7, 9, 9])
+    hint = "four places of 7 and two of 9 with p = 2, k = 3: six places, two identities, and still the wrong shape"
+    yield set(answer([[0, 1, 2, 3, 4, 5]], uneven, 2, 3)) == {"shape"}, hint
     both = set(answer([[0, 0, 1, 2]], pids, 2, 2))
     yield both == {"shape", "missing", "repeated"}, f"all three rules broken at once; found {sorted(both)}"
     later = [[0, 1, 3, 4], [0, 2, 6, 7]]
@@ -139,6 +160,7 @@ def _faults(answer: Callable) -> Trials:
 
 # %% ../../nbs/workshop/data_checks.ipynb #all
 DATA_CHECKS: dict[str, Callable[[Callable], Trials]] = {
+    **LABEL_CHECKS,
     "02.1": _folds,
     "02.2": _split_mask,
     "02.3": _leaked_accuracy,

@@ -161,17 +161,6 @@ WRONG: dict[str, list[tuple[Callable, str]]] = {
     **NETWORK_WRONG,
     **HEAD_WRONG,
     **PROBLEMS_WRONG,
-    "01.1": [
-        (lambda p, c, n: f"{p}_c{c}_{n}.jpg", "gave '2_c1"),
-        (lambda p, c, n: f"{p:04d}_c{c}_{n}.jpg", "gave '0002_c1_16620005"),
-        (lambda p, c, n: f"{p:04d}_c{c}_{n:09d}.jpg", "junk is -1"),
-    ],
-    "09.1": [
-        (lambda g, h: g + h, "as it was"),
-        (operated(lambda g, h: (less(g, h), less(h, g)), always=True), "no surgery"),
-        (operated(lambda g, h: (less(g, h), less(h, less(g, h)))), "as it was"),
-        (operated(lambda g, h: (g - (g @ h) / h.norm() * h, h - (g @ h) / g.norm() * g)), "squared length"),
-    ],
     "10.1": [
         (lambda x, p: ap_of(among(x, p, itself=True)), "not in its own gallery"),
         (lambda x, p: ap_of(among(x, p), alone=0), "leave it out"),
