@@ -145,16 +145,6 @@ def across(d, q, g, c, e, junk: bool = True, own: str = "image", ties: str = "wr
 FILES = lambda text: [file.strip() for file in text.split(",") if file.strip()]  # noqa: E731
 
 
-def less(g: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
-    "A gradient without its part along another."
-    return g - (g @ h) / (h @ h) * h
-
-
-def operated(cut: Callable, always: bool = False) -> Callable:
-    "Surgery that cuts in some way, where gradients conflict or always."
-    return lambda g, h: sum(cut(g, h)) if always or g @ h < 0 else g + h
-
-
 WRONG: dict[str, list[tuple[Callable, str]]] = {
     **DATA_WRONG,
     **LOSS_WRONG,
