@@ -1,8 +1,9 @@
 """Which exported functions of a lesson could do nothing, unnoticed: python tests/helpers/replaced.py LESSON.ipynb…
 
-The two cells behind an exported one are its tests. The tests run in this process with what they read, the exported
-cells replaced by the shipped module; experiments and figures do not. After each exported cell the process forks for
-every public function defined there; the fork makes it return None, and the tests that follow must fail.
+The two cells behind an exported one are its tests, and those that call themselves so. They run in this process with
+what they read, the exported cells replaced by the shipped module; experiments and figures do not. After each exported
+cell the process forks for every public function defined there; the fork makes it return None, and the tests that
+follow must fail.
 """
 
 import ast
@@ -63,13 +64,14 @@ def names(
 def tested(
     todo: list[tuple[str, list[str]]],  # cells, in order
 ) -> list[tuple[str, list[str]]]:  # of them
-    "Exported cells, the two cells behind each, and those that make what these read."
+    "Exported cells, the two cells behind each, those called tests, and those that make what these read."
     kept: list[tuple[str, list[str]]] = []
     wanted: set[str] = set()
     behind = {i + n for i, (source, _) in enumerate(todo) if exports(source) is not None for n in (1, 2)}
     for i, (source, found) in reversed(list(enumerate(todo))):
         made, read = names(source)
-        if exports(source) is not None or i in behind or made & wanted:
+        called = re.search(r'^#\| code-summary: "Tests', source, re.M)
+        if exports(source) is not None or called or i in behind or made & wanted:
             kept.insert(0, (source, found))
             wanted = (wanted | read) - made if exports(source) is None else wanted
     return kept
