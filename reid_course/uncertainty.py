@@ -7,11 +7,6 @@ __all__ = ['UncertaintyWeighting', 'MultiTaskObjective']
 
 # %% ../nbs/09_uncertainty.ipynb #07a40a0f
 #| code-fold: true
-#| code-fold: true
-#| code-fold: true
-#| code-fold: true
-#| code-fold: true
-#| code-fold: true
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,11 +22,6 @@ from .heads import attribute_loss, class_weights, identity_loss
 from .triplet import triplet_loss
 
 # %% ../nbs/09_uncertainty.ipynb #d33bd4ac
-#| code-fold: true
-#| code-fold: true
-#| code-fold: true
-#| code-fold: true
-#| code-fold: true
 #| code-fold: true
 _WEIGHTS = {"report": ((1, 1), (1, 2)), "kendall": ((1, 2), (0.5, 2)), "fixed": ((1, 0), (1, 0))}
 # form -> (factor, power) of each task: factor · e^(−power·s) · loss
@@ -70,11 +60,6 @@ class UncertaintyWeighting(nn.Module):
         return w_ar * loss_ar + w_id * loss_id + penalty
 
 # %% ../nbs/09_uncertainty.ipynb #objective
-#| code-fold: true
-#| code-fold: true
-#| code-fold: true
-#| code-fold: true
-#| code-fold: true
 #| code-fold: true
 class MultiTaskObjective(Objective):
     "Attribute loss and re-ID loss, weighted (the report, section 3); a task that is not trained has loss 0."
