@@ -13,7 +13,7 @@ from listing import NOTEBOOKS, label
 from students import is_solution
 from torch.nn import functional as F
 from wrong_answers import DATA_WRONG, LOSS_WRONG
-from wrong_heads import HEAD_WRONG
+from wrong_heads import HEADS_WRONG
 from wrong_networks import NETWORK_WRONG
 from wrong_problems import PROBLEMS_WRONG
 
@@ -149,7 +149,7 @@ WRONG: dict[str, list[tuple[Callable, str]]] = {
     **DATA_WRONG,
     **LOSS_WRONG,
     **NETWORK_WRONG,
-    **HEAD_WRONG,
+    **HEADS_WRONG,
     **PROBLEMS_WRONG,
     "10.1": [
         (lambda x, p: ap_of(among(x, p, itself=True)), "not in its own gallery"),
