@@ -15,6 +15,11 @@ import torch
 from .trials import Trials, near
 
 # %% ../../nbs/workshop/weight_checks.ipynb #body
+def _slopes(found: torch.Tensor, *by: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+    "The gradients of a total; None for those that none reaches."
+    return torch.autograd.grad(found, by, allow_unused=True) if found.requires_grad else (None,) * len(by)
+
+
 def _total_of(answer: Callable) -> Trials:
     "09.1: total_of(losses (t,), s (t,), squared (t,)) -> scalar, eq. (2) in s; NaN: absent."
     yes, no, zero = torch.tensor([True]), torch.tensor([False]), torch.zeros(1)
@@ -44,11 +49,7 @@ def _total_of(answer: Callable) -> Trials:
         found = answer(losses, s, squared)
         wanted = sum(factor[i] * torch.exp(-2 * s[i]) * losses[i] + s[i] for i in range(5))
         yield near(found, wanted), "wrong for five random tasks"
-        slope = (
-            torch.autograd.grad(found, (losses, s), allow_unused=True)
-            if found.requires_grad
-            else (None, None)
-        )
+        slope = _slopes(found, losses, s)
         right = slope[0] is not None and near(slope[0], factor * torch.exp(-2 * s))
         yield right, "the gradient by the losses is the weights: do not detach the losses"
         right = slope[1] is not None and near(slope[1], 1 - 2 * factor * torch.exp(-2 * s) * losses)
@@ -88,11 +89,7 @@ def _repaired_total(answer: Callable) -> Trials:
         losses, s = torch.rand(2).requires_grad_(), torch.randn(2).requires_grad_()
         found, weights = answer(losses, s), torch.exp(-powers * s)
         yield near(found, (weights * losses).sum() + s.sum()), "wrong for random losses and s"
-        slope = (
-            torch.autograd.grad(found, (losses, s), allow_unused=True)
-            if found.requires_grad
-            else (None, None)
-        )
+        slope = _slopes(found, losses, s)
         right = slope[1] is not None and near(slope[1], 1 - powers * weights * losses)
         yield right, "the gradient by s must see what a weight does, or s falls for ever"
         yield slope[0] is not None and near(slope[0], weights), "the gradient by the losses is the weights"
