@@ -1,9 +1,9 @@
 """Which exported functions of a lesson could do nothing, unnoticed: python tests/helpers/replaced.py LESSON.ipynb…
 
-In a lesson, the two cells behind an exported one are its tests, and those that call themselves so. They run in this process with
-what they read, the exported cells replaced by the shipped module; experiments and figures do not. After each exported
-cell the process forks for every public function defined there; the fork makes it return None, and the tests that
-follow must fail.
+In a lesson, the two cells behind an exported one are its tests, and those that call themselves so. They run in this
+process with what they read, the exported cells replaced by the shipped module; experiments and figures do not. A page
+of the workshop runs whole. After each exported cell the process forks for every public function defined there; the
+fork makes it return None, and the tests that follow must fail.
 """
 
 import ast
