@@ -87,9 +87,8 @@ def mark(
     read = sorted(set(named) - {"results/bands.json", "results/mistakes.json"})
     files = [file for name in read for file in sorted([ROOT / name, *(ROOT / name).glob("**/*.json")])]
     asked = re.findall(r'^expected\(\w+, "(\w+)"\)', "\n".join(sources), re.M)
-    about = (
-        LESSONS if re.search(r'glob\(".*\.ipynb"\)', "\n".join(sources)) else ()
-    )  # a page about the lessons
+    # a page about the lessons
+    about = LESSONS if re.search(r'glob\(".*\.ipynb"\)', "\n".join(sources)) else ()
     own = [BANDS, *([BANDS.with_name("mistakes.json")] if "results/mistakes.json" in named else [])]
     bands = [json.loads(file.read_text()) for file in own if file.exists()]
     return {

@@ -114,10 +114,8 @@ def test_code_that_looks_sees_the_setting(name, tmp_path):
 
 @pytest.mark.parametrize("together", [tuple(SETTINGS)[::2], tuple(SETTINGS)[1::2]], ids=["one", "other"])
 def test_the_same_is_said_and_made(together, prepared, plain):
-    setting = {}
-    for (
-        name
-    ) in together:  # of each pair of opposites one: every setting is met once, beside half of the others
+    setting = {}  # of each pair of opposites one: every setting is met once, beside half of the others
+    for name in together:
         assert not setting.keys() & SETTINGS[name].keys()
         setting |= SETTINGS[name]
     assert ran(prepared(together[0]), setting) == plain

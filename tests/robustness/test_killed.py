@@ -11,13 +11,8 @@ import pytest
 from stopped import Nursery, assert_same, words
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kill -9 and fork are of POSIX systems")
-KILLS = {
-    "train": 2,
-    "demo": 1,
-    "reproduce": 1,
-    "make": 3,
-    "unpack": 3,
-}  # in each phase; the moments differ each time
+# in each phase; the moments differ each time
+KILLS = {"train": 2, "demo": 1, "reproduce": 1, "make": 3, "unpack": 3}
 TRAINING = ("before the first checkpoint", "batch", "checkpoint", "evaluation")
 KINDS = {TRAINING[0]: (), "evaluation": ("look", "table")}
 PHASES = {
