@@ -12,8 +12,9 @@ import torch
 from listing import NOTEBOOKS, label
 from students import is_solution
 from torch.nn import functional as F
-from wrong_answers import DATA_WRONG, LOSS_WRONG
+from wrong_answers import DATA_WRONG
 from wrong_heads import HEADS_WRONG
+from wrong_losses import LOSS_WRONG
 from wrong_networks import NETWORK_WRONG
 from wrong_problems import PROBLEMS_WRONG
 
