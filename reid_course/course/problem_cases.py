@@ -102,5 +102,10 @@ CASES: dict[str, list[tuple[tuple, Any, str]]] = {  # arguments, what is right, 
             0.0,
             "two identities, both ½ on average: no error seen",
         ),
+        (
+            (ONE, ONE),
+            0.375,
+            "identities with more queries weigh more: sum the deviations of each",
+        ),
     ],
 }

@@ -77,7 +77,7 @@ DRAWN: dict[str, tuple[Callable, str]] = {  # random arguments and what is right
     "problems.6": (_best_weight, "wrong for a random loss, c and k"),
     "problems.10": (_pooled, "wrong for three random images: do the results add up to 1?"),
     "problems.11": (_threshold, "wrong for random distances"),
-    "problems.12": (_error_of_map, "identities with more queries weigh more: sum the deviations of each"),
+    "problems.12": (_error_of_map, "wrong for sixty random queries of nine people"),
 }
 
 # %% ../../nbs/workshop/problem_checks.ipynb #probch07

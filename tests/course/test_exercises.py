@@ -196,6 +196,7 @@ WRONG: dict[str, list[tuple[Callable, str]]] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # a wrong answer may overflow
 @pytest.mark.parametrize(
     "lesson, answer, hint", [(n, *wrong) for n, answers in WRONG.items() for wrong in answers]
 )

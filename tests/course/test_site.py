@@ -165,7 +165,7 @@ def test_site_in_a_browser(browser, tmp_path):
     assert trail(site, "triplet.html")[:2] == ["Course", "Batches and losses"]
     assert trail(site, "workshop/files.html")[:2] == ["Workshop", "Engine: files and arrays"]
     assert trail(site, "reference/files.html")[:2] == ["Reference", "reid_course.engine"]
-    assert trail(site, "triplet.html")[3:] == ["P×K batches", "Weights that learn themselves"]
+    assert trail(site, "triplet.html")[3:] == ["P×K batches", "Learned task weights"]
     assert unreached(site, pages) == []
     assert "triplet.html" in search(browser, site, "semi-hard")
     assert "metrics.html" in search(browser, site, "mAP")
