@@ -21,9 +21,9 @@ def test_figures_are_described_and_take_their_colours_from_the_palette(path):
                 f"{path.name}: {cell.source[:200]}"
             )
         if path.stem not in DRAWN:
-            assert not re.search(r"""["']#[0-9a-fA-F]{6}["']|\b(?:color|c)=["'](?!none|white)""", cell.source), (
-                cell.source
-            )
+            assert not re.search(
+                r"""["']#[0-9a-fA-F]{6}["']|\b(?:color|c)=["'](?!none|white)""", cell.source
+            ), cell.source
 
 
 BLIND = {  # what each kind of eye makes of linear RGB (Machado et al. 2009, full severity)

@@ -101,7 +101,7 @@ def cases() -> list[dict[str, Any]]:  # a value for each option, and the layout 
 
 
 CASES = cases()
-QUICK = 5  # cases of every run of the tests; the others are long
+QUICK = 3  # cases of every run of the tests; the others are long
 
 
 def test_no_option_is_forgotten():
