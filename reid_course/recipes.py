@@ -6,11 +6,13 @@
 __all__ = ['STEPS', 'RECIPES', 'cumulative', 'recipe']
 
 # %% ../nbs/16_stronger.ipynb #e6c2a14a
+#| code-fold: true
 from typing import Any
 
 from .errors import ReidError
 
 # %% ../nbs/16_stronger.ipynb #68e55938
+#| code-fold: true
 STEPS: dict[str, dict[str, Any]] = {
     "report": {},
     "warm-up + cosine": {"lr": 1e-3, "schedule": "cosine", "warmup": 1.0},
@@ -36,6 +38,7 @@ def cumulative(
     return {option: x for name in rungs[: rungs.index(rung) + 1] for option, x in STEPS[name].items()}
 
 # %% ../nbs/16_stronger.ipynb #fdf910c6
+#| code-fold: true
 RECIPES: dict[str, dict[str, Any]] = {"report": cumulative("report"), "strong": cumulative("mirrored too")}
 "Options of `train` by name; what is asked for by hand overrides them."
 

@@ -6,6 +6,7 @@
 __all__ = ['duplicate_positions', 'write_submission', 'validate_submission']
 
 # %% ../nbs/17_submission.ipynb #781f1df9
+#| code-fold: true
 import csv
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -33,6 +34,7 @@ from .model import ReidModel
 from .retrieval import average_over_neighbours, re_rank
 
 # %% ../nbs/17_submission.ipynb #49098cd8
+#| code-fold: true
 def duplicate_positions(
     queries: Iterable[str | Path],  # (q) image files
     gallery: Iterable[str | Path],  # (g) image files
@@ -48,6 +50,7 @@ def _hash(path: str | Path) -> bytes:
     return hashlib.sha256(Path(path).read_bytes()).digest()
 
 # %% ../nbs/17_submission.ipynb #663fd000
+#| code-fold: true
 def write_submission(
     model: ReidModel,  # trained on the report's attributes
     data: str | Path | Dataset,  # a data set with unlabelled query and gallery
@@ -99,6 +102,7 @@ def _lines(rows: Iterator[np.ndarray], listed: np.ndarray, data: Dataset, top: i
         yield f"{Path(path).name}: {', '.join(files[i] for i in ranked[left[ranked]][:top])}\n"
 
 # %% ../nbs/17_submission.ipynb #7bcc65c5
+#| code-fold: true
 def validate_submission(
     out: str | Path,  # the folder with the two files
     data: Dataset,  # the one they are for

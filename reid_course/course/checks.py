@@ -13,6 +13,7 @@ import torch
 from torch.nn import functional as F
 
 from .data_checks import DATA_CHECKS
+from .field_checks import FIELD_CHECKS
 from .head_checks import HEAD_CHECKS
 from .loss_checks import LOSS_CHECKS
 from .network_checks import NETWORK_CHECKS
@@ -124,26 +125,6 @@ def _expanded(answer: Callable) -> Trials:
     nearest = points[1:][((points[1:] - points[0]) ** 2).sum(1).argsort()[:4]].sum(0) + points[0]
     yield near(answer(points[0], points[1:], 4), nearest / np.linalg.norm(nearest)), "wrong for random points"
 
-
-def _read_lists(answer: Callable) -> Trials:
-    "17.1: read_lists(text) -> dict from query to its list of files."
-    text = "000000.jpg: 000003.jpg, 000001.jpg\n000001.jpg: 000002.jpg\n"
-    found = answer(text)
-    right = list(found) == ["000000.jpg", "000001.jpg"]
-    yield right, f"two lines, two queries in their order; found {list(found)}"
-    right = found["000000.jpg"] == ["000003.jpg", "000001.jpg"]
-    yield right, "files come in the line's order, without spaces"
-    yield answer("a.jpg: b.jpg\n\n") == {"a.jpg": ["b.jpg"]}, "an empty line at the end is no query"
-    names = [f"{x:06d}.jpg" for x in np.random.default_rng().integers(0, 10**6, 9)]
-    yield answer(f"q.jpg:{','.join(names)}") == {"q.jpg": names}, "wrong for a line of nine random names"
-    yield answer("a.jpg:\n") == {"a.jpg": []}, "a query whose list is empty has an empty list, not ['']"
-    try:
-        answer("a.jpg: b.jpg\na.jpg: c.jpg\n")
-        refused = False
-    except ValueError:
-        refused = True
-    yield refused, "a query listed twice must raise ValueError: its first list would be lost unseen"
-
 # %% ../../nbs/workshop/checks.ipynb #cce292ca
 CHECKS: dict[str, Callable[[Callable], Trials]] = {
     "10.1": _report_map,
@@ -152,8 +133,8 @@ CHECKS: dict[str, Callable[[Callable], Trials]] = {
     "11.1": _copy_what_fits,
     "12.1": _accumulate,
     "14.1": _expanded,
-    "17.1": _read_lists,
     **DATA_CHECKS,
+    **FIELD_CHECKS,
     **LOSS_CHECKS,
     **NETWORK_CHECKS,
     **HEAD_CHECKS,

@@ -7,12 +7,14 @@ from types import SimpleNamespace
 
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from listing import NOTEBOOKS, label
 from students import is_solution
 from torch.nn import functional as F
 from wrong_answers import DATA_WRONG
+from wrong_fields import FIELDS_WRONG
 from wrong_heads import HEADS_WRONG
 from wrong_losses import LOSS_WRONG
 from wrong_networks import NETWORK_WRONG
@@ -46,9 +48,11 @@ def made(
     "The function that a cell defines, with what lessons import."
     space = {
         "np": np,
+        "pd": pd,
         "torch": torch,
         "F": F,
         "Tensor": torch.Tensor,
+        "Callable": Callable,
         "Iterator": Iterator,
         "check": lambda exercise, answer: None,
     }
@@ -101,20 +105,6 @@ def fitted(copy: Callable) -> Callable:
     return copy_what_fits
 
 
-def lists(line: Callable, twice: bool = False) -> Callable:
-    "Lesson 17's reader with another reading of a line's files."
-
-    def read_lists(text):
-        found = {}
-        for query, _, files in (row.partition(":") for row in text.splitlines() if row):
-            if query in found and not twice:
-                raise ValueError(query)
-            found[query] = line(files)
-        return found
-
-    return read_lists
-
-
 def unit(x: np.ndarray) -> np.ndarray:
     return x / np.linalg.norm(x)
 
@@ -143,11 +133,9 @@ def across(d, q, g, c, e, junk: bool = True, own: str = "image", ties: str = "wr
     return ap_of([(row[k], g[k] == p) for row, k, p in zip(d, keep, q, strict=True)], ties)
 
 
-FILES = lambda text: [file.strip() for file in text.split(",") if file.strip()]  # noqa: E731
-
-
 WRONG: dict[str, list[tuple[Callable, str]]] = {
     **DATA_WRONG,
+    **FIELDS_WRONG,
     **LOSS_WRONG,
     **NETWORK_WRONG,
     **HEADS_WRONG,
@@ -187,11 +175,6 @@ WRONG: dict[str, list[tuple[Callable, str]]] = {
             ),
             "nearest",
         ),
-    ],
-    "17.1": [
-        (lists(lambda text: text.split(",")), "without spaces"),
-        (lists(lambda text: [file.strip() for file in text.split(",")]), "empty list"),
-        (lists(FILES, twice=True), "must raise ValueError"),
     ],
 }
 
