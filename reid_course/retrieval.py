@@ -7,9 +7,8 @@ __all__ = ['parse_where', 'check_where', 'Gallery', 'average_over_neighbours', '
            're_rank']
 
 # %% ../nbs/14_retrieval.ipynb #04a2d453
+#| code-fold: true
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,22 +16,22 @@ import numpy as np
 import pandas as pd
 
 from .data import ATTRIBUTES, JUNK, Attribute, Schema
-from .engine.arrays import embedding_pair, to_float32
-from .engine.distances import squared_distances
+from .engine.arrays import to_float32
 from .engine.lance import Disk
 from .engine.reranking import re_rank
 from .engine.stores import Memory, Pictures, check_pictures, read_pictures, save_pictures
 from .engine.weighing import re_ranked, spread, weighed
 from .errors import ReidError
 from .ranked_lists import figure_ranked_lists, figure_sorted_distances
+from .viewpoints import average_over_neighbours
 
 if TYPE_CHECKING:  # words are searched for without PyTorch
     from reid_course.model import ReidModel
-    from reid_course.predictions import Predictions
 
-_all_ = ["figure_ranked_lists", "figure_sorted_distances", "re_rank"]  # what else serves a search
+_all_ = ["average_over_neighbours", "figure_ranked_lists", "figure_sorted_distances", "re_rank"]
 
 # %% ../nbs/14_retrieval.ipynb #6b30c842
+#| code-fold: true
 def parse_where(
     pairs: Sequence[str],  # such as "backpack=yes" or "uppercolor=red,blue"
     schema: Schema = ATTRIBUTES,  # the attributes that there are
@@ -77,6 +76,7 @@ def _class_numbers(attribute: Attribute, words: Any) -> list[int]:
     return [attribute.classes.index(word) for word in dict.fromkeys(wanted)]  # twice is no more probable
 
 # %% ../nbs/14_retrieval.ipynb #31562cf9
+#| code-fold: true
 class Gallery:
     """Pictures to be searched, by embedding and by attributes.
 
@@ -158,9 +158,7 @@ class Gallery:
         where: Mapping[str, str | Sequence[str]] | None = None,  # attribute -> class or classes
         weight: float | None = None,  # λ: conditions are weighed beside the distance; None: they filter
         re_rank: bool = False,  # order the nearest by their neighbourhoods
-    ) -> (
-        pd.DataFrame
-    ):  # rows of the table, best first, with `distance` (image), `score` (any other order), or both
+    ) -> pd.DataFrame:  # rows of the table, best first, with `distance`, `score` or both
         "The pictures nearest to the query; with conditions, only those that fit. Without a query, the best fitting."
         if len(self) == 0:
             raise ReidError("the gallery is empty; expected pictures: add some first")
@@ -264,24 +262,3 @@ def _attributes(described: Mapping[str, Any]) -> Schema:
         return tuple(Attribute(name, tuple(a["classes"]), a["role"]) for name, a in described.items())
     except (AttributeError, KeyError, TypeError) as error:  # a file may say anything
         raise ReidError(f"its attributes cannot be read ({error!r}); expected names and classes") from error
-
-# %% ../nbs/14_retrieval.ipynb #f3fca0b9
-def average_over_neighbours(
-    predicted: "Predictions",  # of all n images of a gallery
-    k: int = 10,  # images to average over, the image itself among them; 1: as it was
-) -> "Predictions":  # the same embeddings; the softmax of the logits is the mean
-    "Each image's probabilities as the mean over its k nearest images. `ReidError`: k below 1, NaN."
-    if not k >= 1:
-        raise ReidError(f"k is {k}; expected 1 or more")
-    points, _ = embedding_pair(predicted.embeddings, predicted.embeddings)
-    rows = chain.from_iterable(squared_distances(points, points))
-    near = np.stack([_nearest(row, i, min(k, len(points))) for i, row in enumerate(rows)])
-    means = {name: p[near].mean(1) for name, p in predicted.probabilities.items()}
-    logits = {name: np.log(np.maximum(p, np.finfo(p.dtype).tiny)) for name, p in means.items()}
-    return replace(predicted, logits=logits)
-
-
-def _nearest(row: np.ndarray, i: int, k: int) -> np.ndarray:
-    "Positions of the k smallest distances, image i always among them."
-    row[i] = -1
-    return np.argpartition(row, k - 1)[:k]

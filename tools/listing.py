@@ -20,6 +20,7 @@ TAUGHT_IN = {
     "wishes": "12_training",
     "verification": "12_training",
     "ranked_lists": "14_retrieval",
+    "viewpoints": "14_retrieval",
     "distractors": "15_looking",
 }
 

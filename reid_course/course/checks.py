@@ -18,6 +18,7 @@ from .head_checks import HEAD_CHECKS
 from .loss_checks import LOSS_CHECKS
 from .network_checks import NETWORK_CHECKS
 from .problem_checks import PROBLEM_CHECKS
+from .search_checks import SEARCH_CHECKS
 from .trials import Trials, near
 
 # %% ../../nbs/workshop/checks.ipynb #d4644601
@@ -107,24 +108,6 @@ def _accumulate(answer: Callable) -> Trials:
         answer(model, x, y, parts)
         yield model.weight.grad is not None and near(model.weight.grad, expected), hint
 
-
-def _expanded(answer: Callable) -> Trials:
-    "14.1: expanded(query (d,), gallery (g, d), k) -> (d,): mean of the query and its k nearest, of length 1."
-    gallery = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
-    query = np.array([0.8, 0.6])
-    found = answer(query, gallery, 1)
-    yield np.shape(found) == (2,), f"a point of shape (2,) is expected; found {np.shape(found)}"
-    yield near(np.linalg.norm(found), 1.0), "the result must be scaled to length 1 again"
-    yield near(answer(query, gallery, 0), query), "with k = 0 the query stays as it is"
-    right = near(found, np.array([1.8, 0.6]) / np.hypot(1.8, 0.6))
-    yield right, "the query itself is part of the mean, and so is its nearest"
-    mean = np.array([1.8, 1.6])
-    right = near(answer(query, gallery, 2), mean / np.linalg.norm(mean))
-    yield right, "the k nearest are the k smallest distances"
-    points = np.random.default_rng().normal(size=(9, 3))
-    nearest = points[1:][((points[1:] - points[0]) ** 2).sum(1).argsort()[:4]].sum(0) + points[0]
-    yield near(answer(points[0], points[1:], 4), nearest / np.linalg.norm(nearest)), "wrong for random points"
-
 # %% ../../nbs/workshop/checks.ipynb #cce292ca
 CHECKS: dict[str, Callable[[Callable], Trials]] = {
     "10.1": _report_map,
@@ -132,12 +115,12 @@ CHECKS: dict[str, Callable[[Callable], Trials]] = {
     "10.3": _chance_cmc,
     "11.1": _copy_what_fits,
     "12.1": _accumulate,
-    "14.1": _expanded,
     **DATA_CHECKS,
     **FIELD_CHECKS,
     **LOSS_CHECKS,
     **NETWORK_CHECKS,
     **HEAD_CHECKS,
+    **SEARCH_CHECKS,
     **PROBLEM_CHECKS,
 }
 "The checks by exercise: lesson and number."

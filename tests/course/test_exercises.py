@@ -19,6 +19,7 @@ from wrong_heads import HEADS_WRONG
 from wrong_losses import LOSS_WRONG
 from wrong_networks import NETWORK_WRONG
 from wrong_problems import PROBLEMS_WRONG
+from wrong_searches import SEARCH_WRONG
 
 from reid_course.course.exercises import CHECKS, first_failure
 
@@ -105,14 +106,6 @@ def fitted(copy: Callable) -> Callable:
     return copy_what_fits
 
 
-def unit(x: np.ndarray) -> np.ndarray:
-    return x / np.linalg.norm(x)
-
-
-def near(query, gallery, k):
-    return gallery[np.linalg.norm(gallery - query, axis=1).argsort()[:k]]
-
-
 def ap_of(rows: list[tuple[np.ndarray, np.ndarray]], ties: str = "wrong", alone: float = np.nan) -> float:
     "mAP of lists (distances, matches) with another rule for ties, or for a query without a match."
     keys = {"wrong": lambda match: match, "file": np.zeros_like, "right": np.logical_not}[ties]
@@ -139,6 +132,7 @@ WRONG: dict[str, list[tuple[Callable, str]]] = {
     **LOSS_WRONG,
     **NETWORK_WRONG,
     **HEADS_WRONG,
+    **SEARCH_WRONG,
     **PROBLEMS_WRONG,
     "10.1": [
         (lambda x, p: ap_of(among(x, p, itself=True)), "not in its own gallery"),
@@ -165,16 +159,6 @@ WRONG: dict[str, list[tuple[Callable, str]]] = {
         (chunked(lambda n, total, parts: n / total, clear=False), "must be cleared"),
         (chunked(lambda n, total, parts: 1.0), "half of each part"),
         (chunked(lambda n, total, parts: 1 / parts), "number of images"),
-    ],
-    "14.1": [
-        (lambda q, g, k: np.vstack([q, near(q, g, k)]).mean(0), "length 1"),
-        (lambda q, g, k: unit(near(q, g, k).mean(0)) if k else q, "itself is part of the mean"),
-        (
-            lambda q, g, k: unit(
-                np.vstack([q, g[np.linalg.norm(g - q, axis=1).argsort()[::-1][:k]]]).mean(0)
-            ),
-            "nearest",
-        ),
     ],
 }
 
