@@ -9,13 +9,12 @@ __all__ = ['CHECKS']
 from collections.abc import Callable
 
 import numpy as np
-import torch
-from torch.nn import functional as F
 
 from .data_checks import DATA_CHECKS
 from .field_checks import FIELD_CHECKS
 from .head_checks import HEAD_CHECKS
 from .loss_checks import LOSS_CHECKS
+from .model_checks import MODEL_CHECKS
 from .network_checks import NETWORK_CHECKS
 from .problem_checks import PROBLEM_CHECKS
 from .search_checks import SEARCH_CHECKS
@@ -79,46 +78,16 @@ def _chance_cmc(answer: Callable) -> Trials:
         f"wrong for {n}, {total}",
     )
 
-
-def _copy_what_fits(answer: Callable) -> Trials:
-    "11.1: copy_what_fits(source, target) -> names copied; target, a dict of tensors, is changed in place."
-    source = {"a": torch.ones(2), "b": torch.ones(3, 2), "c": torch.ones(1)}
-    target = {"a": torch.zeros(2), "b": torch.zeros(2, 3), "d": torch.zeros(1)}
-    kept = target["a"]
-    names = answer(source, target)
-    yield sorted(target) == ["a", "b", "d"], "the target must keep its own names, no more and no fewer"
-    yield near(target["b"], torch.zeros(2, 3)), "b has another shape there: it must stay as it was"
-    yield near(target["a"], torch.ones(2)), "a has the same name and shape: it should have been copied"
-    yield target["a"] is kept, "write into the tensor (copy_): a network holds the old one"
-    yield list(names) == ["a"], f"the names copied are ['a']; found {names}"
-
-
-def _accumulate(answer: Callable) -> Trials:
-    "12.1: accumulate(model, images, targets, parts): leaves the gradient of the mean cross-entropy of all images."
-    torch.manual_seed(0)
-    model, x, y = torch.nn.Linear(4, 3), torch.randn(10, 4), torch.randint(3, (10,))
-    expected = torch.autograd.grad(F.cross_entropy(model(x), y), model.weight)[0]
-    hints = {
-        1: "one part is the ordinary backward pass; gradients from before must be cleared",
-        2: "two parts: the mean of all is half of each part's mean",
-        3: "10 images in 3 parts are 4, 4 and 2: weight each part by its number of images",
-    }
-    for parts, hint in hints.items():
-        model.weight.grad = torch.ones_like(model.weight)  # left over from a step before
-        answer(model, x, y, parts)
-        yield model.weight.grad is not None and near(model.weight.grad, expected), hint
-
 # %% ../../nbs/workshop/checks.ipynb #cce292ca
 CHECKS: dict[str, Callable[[Callable], Trials]] = {
     "10.1": _report_map,
     "10.2": _repaired_map,
     "10.3": _chance_cmc,
-    "11.1": _copy_what_fits,
-    "12.1": _accumulate,
     **DATA_CHECKS,
     **FIELD_CHECKS,
     **LOSS_CHECKS,
     **NETWORK_CHECKS,
+    **MODEL_CHECKS,
     **HEAD_CHECKS,
     **SEARCH_CHECKS,
     **PROBLEM_CHECKS,

@@ -3,7 +3,6 @@
 import functools
 import re
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 
 import nbformat
 import numpy as np
@@ -17,6 +16,7 @@ from wrong_answers import DATA_WRONG
 from wrong_fields import FIELDS_WRONG
 from wrong_heads import HEADS_WRONG
 from wrong_losses import LOSS_WRONG
+from wrong_models import MODEL_WRONG
 from wrong_networks import NETWORK_WRONG
 from wrong_problems import PROBLEMS_WRONG
 from wrong_searches import SEARCH_WRONG
@@ -51,6 +51,7 @@ def made(
         "np": np,
         "pd": pd,
         "torch": torch,
+        "nn": torch.nn,
         "F": F,
         "Tensor": torch.Tensor,
         "Callable": Callable,
@@ -83,29 +84,6 @@ def test_solution_passes_and_stub_fails(exercise):
     assert "...  # yours" in source and "not written yet" in first_failure(exercise, made(source, name))
 
 
-def chunked(weight: Callable, clear: bool = True) -> Callable:
-    "Lesson 12's gradient with another weight of each part."
-
-    def accumulate(model, images, targets, parts):
-        if clear:
-            model.zero_grad()
-        for x, y in zip(images.chunk(parts), targets.chunk(parts), strict=True):
-            (F.cross_entropy(model(x), y) * weight(len(y), len(targets), parts)).backward()
-
-    return accumulate
-
-
-def fitted(copy: Callable) -> Callable:
-    "Lesson 11's copy, done another way."
-
-    def copy_what_fits(source, target):
-        fits = [n for n in source if n in target and source[n].shape == target[n].shape]
-        copy(SimpleNamespace(source=source, target=target, fits=fits))
-        return fits
-
-    return copy_what_fits
-
-
 def ap_of(rows: list[tuple[np.ndarray, np.ndarray]], ties: str = "wrong", alone: float = np.nan) -> float:
     "mAP of lists (distances, matches) with another rule for ties, or for a query without a match."
     keys = {"wrong": lambda match: match, "file": np.zeros_like, "right": np.logical_not}[ties]
@@ -131,6 +109,7 @@ WRONG: dict[str, list[tuple[Callable, str]]] = {
     **FIELDS_WRONG,
     **LOSS_WRONG,
     **NETWORK_WRONG,
+    **MODEL_WRONG,
     **HEADS_WRONG,
     **SEARCH_WRONG,
     **PROBLEMS_WRONG,
@@ -149,16 +128,6 @@ WRONG: dict[str, list[tuple[Callable, str]]] = {
         (lambda n, g, k: 1 - (1 - n / g) ** np.arange(1, k + 1), "¼, ½, ¾, 1"),
         (lambda n, g, k: np.minimum(1, n / g * np.arange(1, k + 1)), "no image is shown twice"),
         (lambda n, g, k: 1 - np.cumprod(1 - n / (g - np.arange(min(k, g - n + 1)))), "its last value"),
-    ],
-    "11.1": [
-        (fitted(lambda o: o.target.update(o.source)), "keep its own names"),
-        (fitted(lambda o: o.target.update({n: o.source[n] for n in o.fits})), "write into the tensor"),
-        (fitted(lambda o: None), "should have been copied"),
-    ],
-    "12.1": [
-        (chunked(lambda n, total, parts: n / total, clear=False), "must be cleared"),
-        (chunked(lambda n, total, parts: 1.0), "half of each part"),
-        (chunked(lambda n, total, parts: 1 / parts), "number of images"),
     ],
 }
 
