@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from .data_checks import DATA_CHECKS
 from .head_checks import HEAD_CHECKS
+from .looking_checks import LOOKING_CHECKS
 from .loss_checks import LOSS_CHECKS
 from .network_checks import NETWORK_CHECKS
 from .problem_checks import PROBLEM_CHECKS
@@ -154,6 +155,7 @@ CHECKS: dict[str, Callable[[Callable], Trials]] = {
     "14.1": _expanded,
     "17.1": _read_lists,
     **DATA_CHECKS,
+    **LOOKING_CHECKS,
     **LOSS_CHECKS,
     **NETWORK_CHECKS,
     **HEAD_CHECKS,

@@ -14,6 +14,7 @@ from students import is_solution
 from torch.nn import functional as F
 from wrong_answers import DATA_WRONG
 from wrong_heads import HEADS_WRONG
+from wrong_lookings import LOOKINGS_WRONG
 from wrong_losses import LOSS_WRONG
 from wrong_networks import NETWORK_WRONG
 from wrong_problems import PROBLEMS_WRONG
@@ -24,13 +25,12 @@ from reid_course.course.exercises import CHECKS, first_failure
 def by_check(wanted: bool) -> dict[str, tuple[str, str, str]]:
     "By exercise, of the solutions or of the readers' cells: the function's name, the cell's code, its lesson."
     found = {}
-    for notebook in (path for path in NOTEBOOKS if path.stem != "start"):  # which shows how one is checked
+    for notebook in NOTEBOOKS:
         for cell in nbformat.read(notebook, as_version=4).cells:
             if cell.cell_type != "code" or is_solution(cell.source) != wanted:
                 continue
-            for exercise, name in re.findall(
-                r'^check\("((?:\d\d|problems)\.\d+)", (\w+)\)', cell.source, re.M
-            ):
+            pattern = r'^check\("((?:\d\d|problems|start)\.\d+)", (\w+)\)'
+            for exercise, name in re.findall(pattern, cell.source, re.M):
                 assert exercise not in found, exercise
                 found[exercise] = name, cell.source, label(notebook)
     return found
@@ -149,6 +149,7 @@ FILES = lambda text: [file.strip() for file in text.split(",") if file.strip()] 
 WRONG: dict[str, list[tuple[Callable, str]]] = {
     **DATA_WRONG,
     **LOSS_WRONG,
+    **LOOKINGS_WRONG,
     **NETWORK_WRONG,
     **HEADS_WRONG,
     **PROBLEMS_WRONG,
