@@ -6,6 +6,7 @@
 __all__ = ['Predictor', 'occlusion_map']
 
 # %% ../nbs/15_looking.ipynb #c1fb2b1c
+#| code-fold: true
 from typing import Protocol
 
 import numpy as np
@@ -14,6 +15,7 @@ from .errors import ReidError
 from .predictions import Predictions
 
 # %% ../nbs/15_looking.ipynb #bdccf40b
+#| code-fold: true
 class Predictor(Protocol):
     "Anything that predicts as `ReidModel` does."
 

@@ -13,6 +13,7 @@ import numpy as np
 from .data_checks import DATA_CHECKS
 from .field_checks import FIELD_CHECKS
 from .head_checks import HEAD_CHECKS
+from .looking_checks import LOOKING_CHECKS
 from .loss_checks import LOSS_CHECKS
 from .model_checks import MODEL_CHECKS
 from .network_checks import NETWORK_CHECKS
@@ -85,6 +86,7 @@ CHECKS: dict[str, Callable[[Callable], Trials]] = {
     "10.3": _chance_cmc,
     **DATA_CHECKS,
     **FIELD_CHECKS,
+    **LOOKING_CHECKS,
     **LOSS_CHECKS,
     **NETWORK_CHECKS,
     **MODEL_CHECKS,

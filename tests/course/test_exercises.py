@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from wrong_answers import DATA_WRONG
 from wrong_fields import FIELDS_WRONG
 from wrong_heads import HEADS_WRONG
+from wrong_lookings import LOOKINGS_WRONG
 from wrong_losses import LOSS_WRONG
 from wrong_models import MODEL_WRONG
 from wrong_networks import NETWORK_WRONG
@@ -27,13 +28,12 @@ from reid_course.course.exercises import CHECKS, first_failure
 def by_check(wanted: bool) -> dict[str, tuple[str, str, str]]:
     "By exercise, of the solutions or of the readers' cells: the function's name, the cell's code, its lesson."
     found = {}
-    for notebook in (path for path in NOTEBOOKS if path.stem != "start"):  # which shows how one is checked
+    for notebook in NOTEBOOKS:
         for cell in nbformat.read(notebook, as_version=4).cells:
             if cell.cell_type != "code" or is_solution(cell.source) != wanted:
                 continue
-            for exercise, name in re.findall(
-                r'^check\("((?:\d\d|problems)\.\d+)", (\w+)\)', cell.source, re.M
-            ):
+            pattern = r'^check\("((?:\d\d|problems|start)\.\d+)", (\w+)\)'
+            for exercise, name in re.findall(pattern, cell.source, re.M):
                 assert exercise not in found, exercise
                 found[exercise] = name, cell.source, label(notebook)
     return found
@@ -108,6 +108,7 @@ WRONG: dict[str, list[tuple[Callable, str]]] = {
     **DATA_WRONG,
     **FIELDS_WRONG,
     **LOSS_WRONG,
+    **LOOKINGS_WRONG,
     **NETWORK_WRONG,
     **MODEL_WRONG,
     **HEADS_WRONG,
