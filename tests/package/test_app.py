@@ -129,7 +129,10 @@ def test_a_network_without_attributes_has_a_page_without_filters(world: SimpleNa
 @contextmanager
 def command(world: SimpleNamespace, folder: Path, *words: object) -> Iterator[tuple[subprocess.Popen, str]]:
     "`reid-course serve` in a process and an empty folder of its own, and the page's address."
-    code = "import sys; from reid_course.cli.main import main; sys.exit(main())"
+    code = (  # a process started in the background may have been told to ignore Ctrl-C, and so would this one
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from reid_course.cli.main import main; sys.exit(main())"
+    )
     asked = ["serve", world.run.path.resolve(), "--port", 0, *words]
     where = os.environ | {"TMPDIR": str(folder / "tmp"), "PYTHONPATH": os.pathsep.join(sys.path)}
     for name in ("tmp", "here"):

@@ -141,7 +141,7 @@ def test_other_data_in_one_process_end_the_run(drawn_people, tmp_path):
     found = together(partial(strangers, drawn_people, tmp_path / "run"), 2, tmp_path / "left")
     assert all(isinstance(x, str) for x in found), "every process ends"
     # one that reads late may find only that the other has gone
-    assert any("differ between the processes; expected one file system for all" in x for x in found)
+    assert any("differ between the processes; expected one file system for all" in x for x in found), found
 
 
 # Looking and judging
