@@ -22,7 +22,7 @@ class Shot:
     camera: int = 1  # 1..6
     yaw: float = 0.0  # degrees: 0 faces the camera, 90 walks to the right, 180 walks away
     phase: float = 0.2  # of the walk, 0..1
-    pose: tuple[float, float, float] = (0.5, 0.5, 0.5)  # numbers in 0..1: stride, a raised hand, elbows
+    pose: tuple[float, ...] = (0.5, 0.5, 0.5, 0.5)  # numbers in 0..1: stride, a raised hand, elbows, leaning
     box: tuple[float, float, float] = (0.0, 0.0, 1.0)  # the detector's error: right, down (of 64 × 128), zoom
     place: float = 0.5  # in the camera's background, 0..1
     occluder: str = ""  # what else is in the image: "", "pole", "rail", "bike" or "passer-by"
@@ -58,11 +58,11 @@ def _cameras_and_counts(rng: np.random.Generator, n: int) -> list[tuple[int, int
 
 def _one_shot(rng: np.random.Generator, camera: int, heading: int, place: float, odds: np.ndarray) -> Shot:
     "A shot of somebody who walks this way at this place; sometimes they turn."
-    yaw = 90 * (heading if rng.random() < 0.75 else rng.choice(4, p=odds)) + rng.normal(0, 14)
-    box = (rng.normal(0, 1.6), rng.normal(0, 2.4), rng.normal(1, 0.045))
+    yaw = 90 * (heading if rng.random() < 0.75 else rng.choice(4, p=odds)) + rng.normal(0, 18)
+    box = (rng.normal(0, 2.4), rng.normal(0, 4), rng.normal(1, 0.08))
     occluder = str(rng.choice(list(OCCLUDERS), p=list(OCCLUDERS.values())))
-    here = (place + rng.normal(0, 0.04)) % 1
-    pose = tuple(rng.random(3).tolist())
+    here = (place + rng.normal(0, 0.05)) % 1
+    pose = tuple(rng.random(4).tolist())
     return Shot(camera, yaw, rng.random(), pose, box, here, occluder, int(rng.integers(2**31)))
 
 
@@ -81,12 +81,12 @@ def random_shots(
 
 # %% ../../nbs/workshop/body.ipynb #f9d0c9fa
 AGE_PROPORTIONS = {  # height, head, width, stoop
-    "young": (0.68, 0.230, 1.05, 0.0),
-    "teenager": (1.00, 0.168, 0.97, 0.0),
-    "adult": (1.00, 0.150, 1.30, 0.0),
-    "old": (0.92, 0.160, 1.10, 0.2),
+    "young": (0.72, 0.215, 1.05, 0.0),
+    "teenager": (1.00, 0.160, 1.05, 0.0),
+    "adult": (1.00, 0.155, 1.14, 0.0),
+    "old": (0.94, 0.160, 1.12, 0.16),
 }
-GENDER_PROPORTIONS = {"male": (0.124, 0.084, 1.0), "female": (0.092, 0.104, 0.82)}  # shoulders, hips, limbs
+GENDER_PROPORTIONS = {"male": (0.118, 0.090, 1.04), "female": (0.098, 0.098, 0.88)}  # shoulders, hips, limbs
 Point = tuple[float, ...]  # u, y, f
 
 
@@ -115,7 +115,8 @@ class Body:
         self.cos, self.sin = cos(radians(shot.yaw)), sin(radians(shot.yaw))
         self.near_side = 1 if self.sin < 0 else -1
         self.carrying_side = 1 if self.appearance["carrying_side"] > 0.5 else -1
-        self.swing = sin(2 * pi * shot.phase) * (0.26 + 0.16 * shot.pose[0])
+        self.swing = sin(2 * pi * shot.phase) * (0.2 + 0.3 * shot.pose[0])
+        self.lean = 0.3 * (shot.pose[3] - 0.5)
         self.crotch = 0.0
         self.crotch = 0.045 * self.size - min(self.leg(side)[2][1] for side in (-1, 1))
         self.top = self.crotch + 0.40 * self.size
@@ -128,7 +129,7 @@ class Body:
 
     def arm(self, side: int) -> list[Point]:
         "Shoulder, elbow and hand."
-        raised = 1.4 if self.shot.pose[1] > 0.85 and side > 0 else 0
+        raised = 1.4 if abs(self.shot.pose[1] - 0.5) > 0.35 and side * (self.shot.pose[1] - 0.5) > 0 else 0
         start = (side * (self.shoulder - 0.025 * self.limb), self.top - 0.02 * self.size, 0)
         bent = 0.25 + raised + 0.3 * self.shot.pose[2] - side * self.swing
         return _chain(start, 0.178 * self.size, side * 0.012 * self.wide, -side * self.swing, bent)
@@ -136,6 +137,7 @@ class Body:
     def project(self, u: float, y: float, f: float) -> tuple[float, float]:
         "Where a point of the body is seen: x and y on the grid of 64 × 128."
         f += self.stoop * max(0, y - self.crotch)
+        u += self.lean * max(0, y - self.crotch)
         return 32 + u * self.cos + f * self.sin, 121 - y + 0.14 * (f * self.cos - u * self.sin)
 
 # %% ../../nbs/workshop/body.ipynb #dc4ddef4
@@ -186,10 +188,24 @@ def joints(
 # %% ../../nbs/workshop/body.ipynb #c15de449
 VARIANTS = {  # a number of the appearance: the tags it chooses from
     "fit": ("slim", "wide"),
+    "length": ("above_knee", "knee", "knee", "calf"),
     "sock": ("short_sock", "long_sock"),
-    "print": ("plain", "plain", "plain", "logo", "logo", "band", "yoke", "hem", "zip", "number"),
-    "haircut": ("crop", "crop", "full", "full", "bun"),
-    "long_hair": ("ponytail", "loose", "loose", "loose"),
+    "print": (
+        "plain",
+        "plain",
+        "plain",
+        "logo",
+        "logo",
+        "band",
+        "yoke",
+        "tunic",
+        "hem",
+        "zip",
+        "number",
+        "sash",
+    ),
+    "haircut": ("crop", "crop", "crop", "crop", "full", "full", "full", "bun"),
+    "long_hair": ("ponytail", "ponytail", "tied", "shoulder", "shoulder", "loose", "loose"),
     "face": ("beard", "bare", "bare", "bare", "bare", "bare", "bare", "shades"),
     "bag_shape": ("tall", "flat"),
     "hat_shape": ("cap", "sunhat", "beanie"),

@@ -32,33 +32,43 @@ class Camera(NamedTuple):
 
 
 CAMERAS = {
-    1: Camera((1.02, 1.00, 0.95), 1.00, 0.00, 0.35, 4, "#7c9660", 34, "#bcb8b0"),
-    2: Camera((0.88, 0.93, 1.04), 1.00, 0.00, 0.50, 5, "#3e424a", 66, "#a4a29e"),
-    3: Camera((1.10, 0.98, 0.84), 0.95, 0.00, 0.45, 4, "#9e6854", 50, "#cec2aa"),
-    4: Camera((0.92, 0.95, 0.98), 0.95, 0.05, 0.55, 5, "#96a0a6", 30, "#707276"),
-    5: Camera((1.02, 0.94, 0.74), 1.05, 0.00, 0.50, 5, "#d6ceba", 58, "#a6a092"),
-    6: Camera((0.84, 0.98, 0.82), 1.05, 0.00, 0.40, 4, "#466240", 40, "#96886c"),
+    1: Camera((1.02, 1.00, 0.97), 1.00, 0.00, 0.3, 8, "#92938c", 27, "#a8a6a2"),
+    2: Camera((0.97, 0.99, 1.03), 0.95, 0.02, 0.75, 5, "#878787", 43, "#adaba7"),
+    3: Camera((1.04, 0.99, 0.94), 1.00, 0.00, 0.5, 7, "#948c85", 35, "#aba8a2"),
+    4: Camera((1.03, 1.00, 0.97), 0.95, 0.04, 1.0, 4, "#919292", 25, "#9d9d9d"),
+    5: Camera((1.03, 0.99, 0.95), 1.05, 0.00, 0.65, 9, "#9d9a94", 39, "#a6a39d"),
+    6: Camera((0.96, 1.00, 0.97), 1.10, 0.00, 0.4, 10, "#7b7f77", 30, "#95928c"),
 }
 
 # %% ../../nbs/workshop/cameras.ipynb #de67f30d
 _SCENERY = """
-1 ellipse    60 20 36  20 50  14 30   #547840 #648c4c #46683c
-1 wheel     110 38 50  12 15  12 15   #403e42 #60423c #36405c #505054
-2 rectangle  26 64 66  22 26  58 62   #24282e #2c323a #1c2026
-2 rectangle  16 50 56   9 16  16 24   #be9646 #963c38 #466e8c #c8c4b4
-2 rectangle  50 70 90  40 60   1  2   #84827e
-3 rectangle 420  4 50   7  9   2  3   #8c5846 #ac745e #966250 #b67e68
-3 ellipse    70 10 24  10 26   8 18   #4a6838 #5c7a40
-3 rectangle   8 50 50  26 34  34 44   #5c4236 #465460
-4 ellipse    22 42 48  60 76  22 28   #962828 #3c4654 #c4c4c6 #283e6e #b4aa96
-4 ellipse    44 48 50  10 12  10 12   #1e1e20
-4 rectangle  14 62 110 30 60   2  3   #cecec8
-5 rectangle 200  8 58  14 15   7  8   #cec6b2 #ded6be #c6beaa
-5 rectangle  12 64 64   9 11  64 64   #969288 #827e76
-5 rectangle  14 36 42  14 22  18 24   #3c6e96 #aa463c #46825a
-6 ellipse   140 14 44  18 44  14 32   #385630 #4e6c3a #607e46 #304830
-6 rectangle  16 46 50   4  7  50 52   #544232 #46382c
-6 ellipse    60 44 52  14 30   6 10   #58743c #688048
+1 ellipse    60 20 36  20 50  14 30   #77886a #7f9270 #708068
+1 wheel     150 30 90  14 26  14 26   #4d4b4b #5d4d48 #484c58 #a5a4a4
+1 rectangle  40 30 80   1  3  20 60   #4b4b4a #c4c2be
+2 rectangle  26 64 66  22 26  58 62   #5f6061 #636567 #5b5c5d
+2 rectangle  16 50 56   9 16  16 24   #ac976d #986a66 #708390 #b1aea4
+2 rectangle  50 70 90  40 60   1  2   #8f8d89
+2 rectangle  40 80 128 10 40   1  4   #5f5d59 #c0beba
+2 wheel      40 50 100 14 26  14 26   #3f3f40 #b0b0b0
+3 rectangle 420  4 50   7  9   2  3   #93786d #a38679 #987d72 #a88b7e
+3 ellipse    70 10 24  10 26   8 18   #728066 #7b896a
+3 rectangle   8 50 50  26 34  34 44   #7b6d65 #70767a
+3 wheel      80 50 100 14 26  14 26   #3b3b3b #55504c #c0bcb4
+3 rectangle  40 40 110  1  3  20 60   #50483f #c0b8ae
+4 ellipse    22 42 48  60 76  22 28   #98605e #6b6f74 #afaead #616b81 #a7a195
+4 ellipse    44 48 50  10 12  10 12   #5c5b5a
+4 rectangle  14 62 110 30 60   2  3   #b4b3ae
+4 wheel      40 50 100 14 26  14 26   #3c3b3a #606060
+4 rectangle  30 30 90   2  8  20 60   #5c5b5a #c8c8c6
+5 rectangle 200  8 58  14 15   7  8   #b4afa3 #bcb7a9 #b0ab9f
+5 rectangle  12 64 64   9 11  64 64   #98958e #8e8b85
+5 rectangle  14 36 42  14 22  18 24   #6b8395 #a26f68 #708d77
+5 rectangle  50 40 128 10 30   1  4   #6c675e #c8c2b6
+5 rectangle  40 30 100  1  4  20 60   #5a564e #bcb6aa
+6 ellipse   140 14 44  18 44  14 32   #697762 #748267 #7d8b6d #657062
+6 rectangle  16 46 50   4  7  50 52   #776d63 #706860
+6 ellipse    60 44 52  14 30   6 10   #798668 #818c6e
+6 wheel     120 40 100 14 26  14 26   #353734 #4d4f48 #a5a8a0
 """
 _WIDE = 640  # columns of a background, on the same grid
 
@@ -77,8 +87,8 @@ def background(
     for line in _SCENERY.strip().splitlines():
         if line.startswith(f"{camera} "):
             _draw_things(draw, line, rng, sx, sy)
-    muted = Image.blend(image, image.convert("L").convert("RGB"), 0.4)
-    return muted.filter(ImageFilter.GaussianBlur(0.6 * sx))
+    muted = Image.blend(image, image.convert("L").convert("RGB"), 0.7)
+    return muted.filter(ImageFilter.GaussianBlur(0.35 * sx))
 
 
 def _draw_ground(draw: ImageDraw.ImageDraw, camera: int, width: int, sx: float, sy: float) -> None:
@@ -123,13 +133,34 @@ def _draw_wheel(draw: ImageDraw.ImageDraw, box: tuple[float, ...], ink: str, lin
 def _overlays(camera: int, size: tuple[int, int]) -> tuple[Image.Image, Image.Image]:
     "Soft shade to multiply with, and noise to add around 128; both larger than an image."
     rng, (height, width) = np.random.default_rng(100 + camera), size
-    shade = 255 * (1 - 0.18 * np.clip(rng.normal(0, 0.7, (7, 44)), 0, 1))
+    shade = 255 * (1 - 0.3 * np.clip(rng.normal(0.2, 0.7, (7, 44)), 0, 1))
     wide = Image.fromarray(shade.astype(np.uint8)).resize((10 * width, height), Image.Resampling.BICUBIC)
-    noise = 128 + CAMERAS[camera].noise * rng.normal(size=(2 * height, 4 * width, 3))
+    folds = sum(_blotches(rng, grid, 9, (4 * width, 2 * height)) for grid in ((96, 64), (40, 80)))
+    noise = 128 + folds[..., None] + CAMERAS[camera].noise * rng.normal(size=(2 * height, 4 * width, 3))
     return wide.convert("RGB"), Image.fromarray(noise.clip(0, 255).astype(np.uint8))
 
 
-@lru_cache(maxsize=256)
+def _blotches(
+    rng: np.random.Generator, grid: tuple[int, int], depth: float, size: tuple[int, int]
+) -> np.ndarray:
+    "Lighter and darker spots, (height, width): folds of cloth, leaves' shade."
+    spots = Image.fromarray(rng.normal(0, depth, grid).astype(np.float32))
+    return np.asarray(spots.resize(size, Image.Resampling.BICUBIC))
+
+
+@lru_cache(maxsize=16)
+def _light(camera: int) -> np.ndarray:
+    "How bright it is at 24 places before a camera, from sun to deep shade."
+    return np.exp(np.random.default_rng(200 + camera).normal(0, 0.13, 24))
+
+
+def _exposure(shot: Shot, number: float) -> float:
+    "The light at the shot's place, and what the camera makes of it."
+    light = float(np.interp(shot.place * 23, np.arange(24), _light(shot.camera)))
+    return round(light * (0.88 + 0.24 * number), 2)
+
+
+@lru_cache(maxsize=1024)
 def _colour_curve(camera: int, exposure: float) -> list[int]:
     "The camera's output for each of 256 values of red, then green, then blue."
     c = CAMERAS[camera]
@@ -143,9 +174,9 @@ def _apply_camera(image: Image.Image, shot: Shot, numbers: Sequence[float]) -> I
     shade, noise = _overlays(shot.camera, (height, width))
     left, right, down = int(numbers[0] * 9 * width), int(numbers[1] * 3 * width), int(numbers[2] * height)
     image = ImageChops.multiply(image, shade.crop((left, 0, left + width, height)))
-    radius = camera.blur * (0.7 + 0.6 * numbers[3]) * height / 128
+    radius = camera.blur * (0.4 + 1.4 * numbers[3]) * height / 128
     image = image.filter(ImageFilter.GaussianBlur(radius))
-    image = image.point(_colour_curve(shot.camera, round(0.9 + 0.2 * numbers[4], 2)))
+    image = image.point(_colour_curve(shot.camera, _exposure(shot, numbers[4])))
     return ImageChops.add(image, noise.crop((right, down, right + width, down + height)), 1, -128)
 
 # %% ../../nbs/workshop/cameras.ipynb #d4bec26c

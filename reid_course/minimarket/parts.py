@@ -22,21 +22,28 @@ shoe  | shoe   |                 | limb  | heel .85, toe .68
 = pants
 lower | lower  | down=long slim  | limb  | hip 1.5, knee 1.15, cuff .8
 lower | lower  | down=long wide  | limb  | hip 1.65, knee 1.35, cuff 1.25
-lower | lower  | down=short slim | limb  | hip 1.5, thigh 1.25
-lower | lower  | down=short wide | limb  | hip 1.7, thigh 1.5
+lower | lower  | down=short slim above_knee | limb | hip 1.5, thigh 1.25
+lower | lower  | down=short wide above_knee | limb | hip 1.7, thigh 1.5
+lower | lower  | down=short slim knee | limb  | hip 1.5, knee 1.2
+lower | lower  | down=short wide knee | limb  | hip 1.7, knee 1.45
+lower | lower  | down=short slim calf | limb  | hip 1.5, knee 1.15, calf .95
+lower | lower  | down=short wide calf | limb  | hip 1.7, knee 1.4, calf 1.25
 lower | lower2 | lower2          | limb  | half 1.35, half 0 -2 0 1.3
 lower | lower2 | lower2 down=long | limb | shin 1.05, shin 0 -2 0 1
 = waist
 lower | lower  | clothes=pants gender=male   | rings | body .14 .088 .07, body .04 .086 .08, body -.03 .08 .08
 lower | lower  | clothes=pants gender=female | rings | body .14 .064 .066, body .04 .104 .084, body -.03 .096 .084
 lower | lower  | clothes=dress               | rings | body .14 .07 .07, body .03 .098 .085
-lower | lower  | clothes=dress down=short slim | rings | body .03 .104 .085, body -.17 .14 .14, body -.19 .12 .12
-lower | lower  | clothes=dress down=short wide | rings | body .03 .104 .085, body -.17 .17 .165, body -.19 .15 .145
+lower | lower  | clothes=dress down=short slim above_knee | rings | body .03 .104 .085, body -.17 .14 .14, body -.19 .12 .12
+lower | lower  | clothes=dress down=short wide above_knee | rings | body .03 .104 .085, body -.17 .17 .165, body -.19 .15 .145
+lower | lower  | clothes=dress down=short slim !above_knee | rings | body .03 .104 .085, body -.25 .13 .14, body -.27 .11 .12
+lower | lower  | clothes=dress down=short wide !above_knee | rings | body .03 .104 .085, body -.25 .175 .17, body -.27 .155 .15
 lower | lower  | clothes=dress down=long slim | rings | body .03 .104 .085, body -.39 .13 .15, body -.41 .11 .13
 lower | lower  | clothes=dress down=long wide | rings | body .03 .104 .085, body -.39 .17 .18, body -.41 .15 .16
 lower | lower2 | clothes=dress lower2        | band  | .4 .7
-lower | white  | clothes=dress               | band  | .8 .95
+lower | lower | clothes=pants gender=female down=short wide !knee | rings | body .03 .104 .085, body -.14 .135 .13, body -.16 .12 .12
 = trunk
+torso | upper  | tunic     | rings | body .06 .095 .086, body -.05 .108 .1, body -.08 .104 .1
 torso | upper  | gender=male | rings | body .435 .055 .03, body .415 .1 .056, body .375 .124 .072, body .26 .104 .074, body .16 .09 .07, body .03 .09 .084
 torso | upper  | gender=female | rings | body .435 .043 .03, body .415 .074 .056, body .375 .092 .07, body .26 .077 .086 .014, body .16 .062 .062, body .03 .106 .086
 torso | upper2 | upper2     | band  | .1 .27
@@ -45,6 +52,7 @@ torso | upper2 | upper2     | band  | .78 .95
 torso | print  | band       | band  | .4 .51
 torso | print  | yoke       | band  | 0 .2
 torso | print  | hem        | band  | .88 1
+torso | print- | sash       | limb  | body -.07 .4 .06 .009, body .08 .05 .07 .009
 torso | print  | zip front  | limb  | body 0 .4 .07 .008, body 0 .04 .085 .008
 torso | print  | logo front | rings | body .33 .05 0 .085, body .23 .05 0 .085
 torso | print  | logo back  | rings | body .32 .05 0 -.07, body .28 .05 0 -.07
@@ -60,18 +68,18 @@ handbag | bag+ | flat | rings | grip -5 5 8, grip -8 5.3 8.6
 handbag | bag  | tall | rings | grip -5 4.5 5.5, grip -19 5.5 7.5
 handbag | bag+ | tall | rings | grip -5 4.5 5.5, grip -9 4.8 6
 = bag
-bag | bag- |      | limb  | cross 1.2, side 0 7 0 1.2
-bag | bag  | tall | rings | side 10 4.5 8, side -10 5.5 9.5
-bag | bag- | tall | rings | side 10 4.5 8, side 1 3 5.5
-bag | bag  | flat | rings | side 8 5 10, side -8 6 11.5
-bag | bag- | flat | rings | side 8 5 10, side 0 3.5 7
+bag | bag- |      | limb  | cross .9, side 0 6 0 .9
+bag | bag  | tall | rings | side 8 3.5 6, side -8 4.5 7.5
+bag | bag- | tall | rings | side 8 3.5 6, side 1 2.5 4.5
+bag | bag  | flat | rings | side 6 4 8, side -6 5 9
+bag | bag- | flat | rings | side 6 4 8, side 0 3 6
 = backpack
-backpack | pack  | pack tall | rings | back .03 .07 .04 -.05, back -.02 .1 .065 -.065, back -.27 .12 .08 -.08, back -.34 .1 .07 -.07
-backpack | pack  | pack flat | rings | back .02 .09 .05 -.055, back -.04 .125 .085 -.085, back -.21 .135 .1 -.1, back -.28 .11 .08 -.08
-backpack | pack- | back      | rings | back -.16 .075 0 -.12, back -.26 .075 0 -.12
-backpack | pack+ | back      | rings | back -.05 .06 0 -.12, back -.075 .06 0 -.12
+backpack | bag   | pack tall | rings | back .03 .07 .04 -.05, back -.02 .1 .065 -.065, back -.27 .12 .08 -.08, back -.34 .1 .07 -.07
+backpack | bag   | pack flat | rings | back .02 .09 .05 -.055, back -.04 .125 .085 -.085, back -.21 .135 .1 -.1, back -.28 .11 .08 -.08
+backpack | bag-  | back      | rings | back -.16 .075 0 -.12, back -.26 .075 0 -.12
+backpack | bag+  | back      | rings | back -.05 .06 0 -.12, back -.075 .06 0 -.12
 = strap
-backpack | pack- | pack !back | limb | yoke 0 0 -1 1.1, yoke 0 -9 8 1.1, yoke 0 -26 -6 1.1
+backpack | bag-  | pack !back | limb | yoke 0 0 -1 1.1, yoke 0 -9 8 1.1, yoke 0 -26 -6 1.1
 = head
 head | skin- |              | limb | head 0 -1.5 0 .5, head 0 -.6 0 .45
 head | skin  |              | limb | head 0 .1 0 .84, head 0 -.2 0 .8
@@ -86,11 +94,16 @@ head | black | left_eye     | limb | head .33 -.02 .75 .1, head .33 -.1 .75 .1
 head | black | right_eye    | limb | head -.33 -.02 .75 .1, head -.33 -.1 .75 .1
 head | black | face shades  | limb | head -.45 -.06 .8 .2, head .45 -.06 .8 .2
 = long_hair
-long_hair | hair | ponytail     | limb | head 0 .4 -1 .5, head 0 -2.3 -1.4 .4
-long_hair | hair | loose front  | limb | head .82 0 0 .56, head 1 -2.9 .55 .5
-long_hair | hair | loose front  | limb | head -.82 0 0 .56, head -1 -2.9 .55 .5
-long_hair | hair | loose back   | limb | head 0 0 -.35 1.12, head 0 -3.1 -.9 1.05
-long_hair | hair | loose !front !back | limb | head 0 .1 -.4 .95, head 0 -2.9 -1 .72
+long_hair | hair | ponytail     | limb | head 0 .5 -1 .4, head 0 -1.6 -1.2 .28
+long_hair | hair | tied         | limb | head 0 .3 -.95 .4, head 0 -.2 -1 .36
+long_hair | hair | loose front  | limb | head .78 0 0 .5, head .9 -2.2 .5 .42
+long_hair | hair | loose front  | limb | head -.78 0 0 .5, head -.9 -2.2 .5 .42
+long_hair | hair | loose back   | limb | head 0 0 -.3 1.04, head 0 -2.4 -.7 .8
+long_hair | hair | loose !front !back | limb | head 0 .1 -.35 .9, head 0 -2.2 -.85 .58
+long_hair | hair | shoulder front  | limb | head .75 0 0 .46, head .8 -1.1 .25 .36
+long_hair | hair | shoulder front  | limb | head -.75 0 0 .46, head -.8 -1.1 .25 .36
+long_hair | hair | shoulder back   | limb | head 0 0 -.3 1, head 0 -1.1 -.4 .8
+long_hair | hair | shoulder !front !back | limb | head 0 .1 -.35 .88, head 0 -1.1 -.5 .6
 = hat
 hat | hat  |          | rings | head 1.27 .3 .3, head 1.12 .7 .7, head .72 1 1, head .22 1.12 1.12
 hat | hat- | cap peak | limb  | head 0 .32 .8 .45, head 0 .22 1.6 .25
@@ -106,6 +119,7 @@ bag       far  | bag=yes sideways !near_hand
 arm       far  | sideways
 handbag   far  | handbag=yes sideways !near_hand
 long_hair near | hair=long front ponytail
+long_hair near | hair=long front tied
 backpack  near | backpack=yes sideways
 leg       far  |
 pants     far  | clothes=pants
@@ -116,7 +130,7 @@ trunk     near |
 strap     near | backpack=yes sideways
 arm       far  | !sideways
 handbag   far  | handbag=yes !sideways !near_hand
-long_hair near | hair=long front loose
+long_hair near | hair=long front !ponytail !tied
 backpack  near | backpack=yes !sideways
 arm       near |
 handbag   near | handbag=yes near_hand
