@@ -135,7 +135,8 @@ def _overlays(camera: int, size: tuple[int, int]) -> tuple[Image.Image, Image.Im
     rng, (height, width) = np.random.default_rng(100 + camera), size
     shade = 255 * (1 - 0.3 * np.clip(rng.normal(0.2, 0.7, (7, 44)), 0, 1))
     wide = Image.fromarray(shade.astype(np.uint8)).resize((10 * width, height), Image.Resampling.BICUBIC)
-    folds = sum(_blotches(rng, grid, 9, (4 * width, 2 * height)) for grid in ((96, 64), (40, 80)))
+    large = 4 * width, 2 * height
+    folds = _blotches(rng, (96, 64), 9, large) + _blotches(rng, (40, 80), 9, large)
     noise = 128 + folds[..., None] + CAMERAS[camera].noise * rng.normal(size=(2 * height, 4 * width, 3))
     return wide.convert("RGB"), Image.fromarray(noise.clip(0, 255).astype(np.uint8))
 
