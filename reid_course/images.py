@@ -121,7 +121,7 @@ def random_erasing(
     probability: float = 0.5,  # of an image to be chosen, 0..1
     area: tuple[float, float] = (0.02, 0.4),  # of the rectangle, as a share of the image
 ) -> torch.Tensor:  # (n, height, width, 3), uint8
-    "A random rectangle of each chosen image in the mean colour (Zhong et al. 2020, algorithm 1)."
+    "A random rectangle of each chosen image in the mean colour, after Zhong et al. 2020; not their algorithm 1: the logarithm of its ratio is uniform, and it is shortened to fit, not drawn again."
     n, height, width, _ = images.shape
     chosen, share, shape, x, y = torch.rand(5, n, 1, generator=generator)
     size = (area[0] + (area[1] - area[0]) * share) * height * width
