@@ -118,6 +118,7 @@ def _easy_positive(answer: Callable) -> Trials:
         others = torch.cdist(x, x).masked_fill(same, far).amin(1)
         wanted = (0.3 + mine - others).clamp(min=0).mean()
         yield near(answer(x, pids, 0.3), wanted), "mean over all anchors, zeros included"
+    yield _trains(answer), "no gradient reaches the embeddings: keep tensors, and nothing detached"
 
 # %% ../../nbs/workshop/loss_checks.ipynb #lossch06
 LOSS_CHECKS: dict[str, Callable[[Callable], Trials]] = {

@@ -40,6 +40,11 @@ def triplets(positive: Callable, total: str) -> Callable:
     return answer
 
 
+def hidden(loss: Callable) -> Callable:
+    "The right number, from which no gradient reaches the embeddings."
+    return lambda x, pids, margin: loss(x.detach(), pids, margin)
+
+
 def weighed(
     half: Callable, absent: Callable = lambda losses: ~losses.isnan(), penalty: float = 1.0
 ) -> Callable:
@@ -82,17 +87,20 @@ LOSS_WRONG: dict[str, list[tuple[Callable, str]]] = {
         (easy("nearest", "mean"), "the farthest positive"),
         (easy("farthest", "costly"), "0, 1, 1, 0"),
         (easy("farthest", "sum"), "their mean"),
+        (hidden(easy("farthest", "mean")), "no gradient"),
     ],
     "08.3": [
         (triplets(lambda same, itself: same, "costly"), "itself is no positive"),
         (triplets(lambda same, itself: same & ~itself, "mean"), "divide by"),
         (triplets(lambda same, itself: same & ~itself, "0 / 0"), "not 0 / 0"),
+        (hidden(triplets(lambda same, itself: same & ~itself, "costly")), "no gradient"),
     ],
     "08.4": [
         (easy("itself", "mean"), "0, 1, 1, 0"),
         (easy("farthest", "mean"), "not the anchor itself"),
         (easy("nearest", "sum"), "their mean"),
         (easy("nearest", "costly"), "their mean"),
+        (hidden(easy("nearest", "mean")), "no gradient"),
     ],
     "09.1": [
         (weighed(lambda squared: 0.5), "weight 1, total 3"),
