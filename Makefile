@@ -31,7 +31,7 @@ test-all: install  ## everything, with more processes and more kills: hours
 	$(BIN)/pytest -n logical --dist worksteal -m ""
 
 fuzz: install  ## ten thousand damaged and invented inputs, new ones each time
-	REID_FUZZ=950 $(BIN)/pytest tests/robustness/test_fuzz.py tests/robustness/test_fuzz_runs.py
+	REID_FUZZ=950 $(BIN)/pytest tests/robustness/test_fuzz_*.py
 
 coverage: install  ## which branches of the package no test reaches; half an hour
 	$(BIN)/coverage erase

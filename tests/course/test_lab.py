@@ -198,9 +198,8 @@ def test_opens_on_the_start_lesson_and_runs_one(browser, tmp_path):
         assert faults(page, SHORT) == []
 
 
-DEEP = [
-    pytest.param(path, marks=pytest.mark.deep) for path in WORKSHOP
-]  # whose readers have an editor of their own
+# whose readers have an editor of their own
+DEEP = [pytest.param(path, marks=pytest.mark.deep) for path in WORKSHOP]
 
 
 @pytest.mark.long

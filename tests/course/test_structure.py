@@ -2,18 +2,14 @@
 
 import ast
 import graphlib
-import io
-import statistics
-import tokenize
-from pathlib import Path
 
 import pytest
+from counting import lines_of_code
 from listing import (
     LESSONS,
     MADE,
     MODULES,
     PACKAGE,
-    ROOT,
     WORKSHOP,
     closure,
     dotted,
@@ -24,13 +20,8 @@ from listing import (
 )
 from support import run
 
-LONGEST = {"": 220, "tests": 250, "tools": 250}  # lines of code; "": of the package
 ALL_OF_IT = ("cli", "")  # the command, and the front with its doors, may use everything
 FLOORS = floors()  # of the modules at the top
-
-
-def stem(path: Path) -> str:
-    return path.stem
 
 
 def top(
@@ -138,87 +129,6 @@ def test_what_a_module_needs_is_followed(tmp_path):
     assert set(known) == {"", "b", "c", "d", "e", "p", "p.f"}
     assert closure({"b"}, known) == {"b", "p.f", "p", "c", "e"}
     assert closure({"d"}, known) == {"d", ""} | closure({"b"}, known)
-
-
-# Size
-
-
-def code_lines(
-    source: str,
-) -> set[int]:
-    "The lines that hold code; blank lines, comments and docstrings hold none."
-    quiet = {
-        tokenize.COMMENT,
-        tokenize.NL,
-        tokenize.NEWLINE,
-        tokenize.INDENT,
-        tokenize.DEDENT,
-        tokenize.ENDMARKER,
-    }
-    tokens = [t for t in tokenize.generate_tokens(io.StringIO(source).readline) if t.type not in quiet]
-    strings = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Expr)]
-    docs = [n for n in strings if isinstance(n.value, ast.Constant) and isinstance(n.value.value, str)]
-    code = {line for token in tokens for line in range(token.start[0], token.end[0] + 1)}
-    return code - {line for doc in docs for line in range(doc.lineno, doc.end_lineno + 1)}
-
-
-def lines_of_code(
-    source: str,
-) -> int:
-    "How many they are."
-    return len(code_lines(source))
-
-
-@pytest.mark.parametrize("path", MODULES.values(), ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_module_is_short(path):
-    assert lines_of_code(path.read_text(encoding="utf-8")) <= LONGEST[""]
-
-
-@pytest.mark.parametrize("path", [*(ROOT / "tests").rglob("*.py"), *(ROOT / "tools").glob("*.py")], ids=stem)
-def test_file_is_short(path):
-    assert lines_of_code(path.read_text(encoding="utf-8")) <= LONGEST[path.relative_to(ROOT).parts[0]]
-
-
-def bodies(
-    source: str,
-) -> dict[str, int]:  # name -> lines of code after its docstring
-    "How long each function is; one inside another counts for both."
-    tree = ast.parse(source)
-    kinds = ast.FunctionDef | ast.AsyncFunctionDef
-    counted = code_lines(source)
-    return {
-        f"{node.lineno}: {node.name}": len(counted & set(range(node.body[0].lineno, node.end_lineno + 1)))
-        for node in ast.walk(tree)
-        if isinstance(node, kinds)
-    }
-
-
-def test_functions_are_short():
-    found = {
-        f"{name}:{function}": n
-        for name, path in MODULES.items()
-        for function, n in bodies(path.read_text(encoding="utf-8")).items()
-    }
-    lengths = sorted(found.values())
-    assert {name: n for name, n in found.items() if n > 40} == {}
-    assert lengths[int(0.9 * len(lengths))] <= 14 and statistics.median(lengths) <= 5
-
-
-def test_most_modules_are_far_shorter():
-    lengths = [lines_of_code(path.read_text(encoding="utf-8")) for path in MODULES.values()]
-    assert statistics.median([n for n in lengths if n]) <= 110  # the fronts of packages are empty
-
-
-def test_bodies_are_counted():
-    source = (
-        'def f():\n    """Doc."""\n    # why\n    a = 1\n\n    def g():\n        return a\n    return g\n'
-    )
-    assert bodies(source) == {"1: f": 4, "6: g": 1}
-
-
-def test_only_code_is_counted():
-    source = '"""Doc\nstring."""\n\n# comment\ndef f(\n    a,  # what\n):\n    "Doc."\n    return """two\nlines"""\n'
-    assert lines_of_code(source) == 5
 
 
 # Documentation

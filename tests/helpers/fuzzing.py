@@ -4,13 +4,15 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from reid_course.data import Dataset, load_dataset
 from reid_course.errors import ReidError
+from reid_course.minimarket import make_minimarket
 from reid_course.model import build_model
 
 CASES = os.environ.get("REID_FUZZ")
@@ -56,8 +58,8 @@ def memory(line: str) -> int:
     return 1024 * int(next(row for row in status.splitlines() if row.startswith(line)).split()[1])
 
 
-@contextmanager
-def bounded_memory() -> Iterator[None]:
+@pytest.fixture(scope="module")
+def memory_is_bounded() -> Iterator[None]:
     "All cases together stay within the bound."
     if sys.platform != "linux":
         yield
@@ -67,6 +69,18 @@ def bounded_memory() -> Iterator[None]:
     before = memory("VmRSS")
     yield
     assert memory("VmHWM") - before < BYTES
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    "A folder for all cases of a file of tests."
+    return tmp_path_factory.mktemp("fuzz")
+
+
+@pytest.fixture(scope="module")
+def dataset(place: Path) -> Dataset:
+    "A sound data set, whose files are spoilt and mended."
+    return load_dataset(make_minimarket(place / "course", 6, (16, 8), "course", images_per_identity=3))
 
 
 JSON = st.recursive(

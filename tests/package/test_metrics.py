@@ -8,19 +8,13 @@ import pytest
 import torch
 
 from reid_course import metrics
-from reid_course.data import ATTRIBUTES
 from reid_course.engine.ranking import RankCounter
 from reid_course.errors import ReidError
 from reid_course.metrics import (
-    attribute_accuracy,
     average_precision,
-    balanced_accuracy,
     evaluate_embeddings,
     evaluate_retrieval,
-    macro_f1,
 )
-
-NAMES = [a.name for a in ATTRIBUTES]
 
 
 def hits(distances, pid, gallery_pids, cam, gallery_cams, left_out):
@@ -244,24 +238,3 @@ def test_little_memory():
         peak = tracemalloc.get_traced_memory()[1] / 2**20
         tracemalloc.stop()
         assert peak < limit
-
-
-def test_attribute_scores_are_what_the_definitions_say():
-    for seed in range(50):
-        rng = np.random.default_rng(seed)
-        n = int(rng.integers(1, 40))
-        said = np.stack([rng.integers(0, len(a.classes), n) for a in ATTRIBUTES], 1)
-        true = np.stack([rng.integers(-1, len(a.classes), n) for a in ATTRIBUTES], 1)
-        found = [f(said, true) for f in (attribute_accuracy, balanced_accuracy, macro_f1)]
-        for a, name in enumerate(NAMES):
-            pairs = [(s, t) for s, t in zip(said[:, a].tolist(), true[:, a].tolist(), strict=True) if t >= 0]
-            if not pairs:
-                assert all(np.isnan(scores[name]) for scores in found)
-                continue
-            per_class = []
-            for c in {t for _, t in pairs}:
-                right = sum(s == t == c for s, t in pairs)
-                missed, false = sum(s != t == c for s, t in pairs), sum(s == c != t for s, t in pairs)
-                per_class.append([right / (right + missed), 2 * right / (2 * right + missed + false)])
-            expected = [np.mean([s == t for s, t in pairs]), *np.mean(per_class, axis=0)]
-            assert [scores[name] for scores in found] == pytest.approx(expected)

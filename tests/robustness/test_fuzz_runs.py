@@ -2,39 +2,23 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from fuzzing import JSON, Hang, bounded_memory, fuzz, mangled, outcome, stop
+from fuzzing import JSON, Hang, fuzz, mangled, outcome, stop
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save
 from torch import nn
 
-from reid_course.data import Dataset, load_dataset
+from reid_course.data import Dataset
 from reid_course.engine.callbacks import Report
 from reid_course.engine.checkpoint import read_tensors
-from reid_course.minimarket import make_minimarket
 from reid_course.training import Run, train
 
-
-@pytest.fixture(scope="module", autouse=True)
-def memory_is_bounded() -> Iterator[None]:
-    with bounded_memory():
-        yield
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("runs")
-
-
-@pytest.fixture(scope="module")
-def course(place: Path) -> Dataset:
-    return load_dataset(make_minimarket(place / "course", 6, (16, 8), "course", images_per_identity=3))
+pytestmark = pytest.mark.usefixtures("memory_is_bounded")
 
 
 class Tiny(nn.Module):
@@ -52,32 +36,32 @@ class Tiny(nn.Module):
     def set_strides(self, _: str) -> None: ...
 
 
-def resume(course: Dataset, out: Path, **more: Any) -> Run:
+def resume(dataset: Dataset, out: Path, **more: Any) -> Run:
     "Two short epochs, or what is left of them."
     sizes: dict = {"p": 2, "k": 2, "size": (16, 8), "dim": 4, "valid": 0.5, "ema_decay": 0.5}
-    return train(course, out, epochs=2, weights=None, device="cpu", backbone=Tiny, **sizes, **more)
+    return train(dataset, out, epochs=2, weights=None, device="cpu", backbone=Tiny, **sizes, **more)
 
 
 @pytest.fixture(scope="module")
-def begun(place: Path, course: Dataset) -> Path:
+def begun(place: Path, dataset: Dataset) -> Path:
     "A run stopped after the first of two epochs, by a network that is soon written and read."
     with pytest.raises(Hang):
-        resume(course, place / "run", callbacks=[Report(stop)])
+        resume(dataset, place / "run", callbacks=[Report(stop)])
     return place / "run"
 
 
-def resume_with(begun: Path, course: Dataset, name: str, content: bytes) -> object:
+def resume_with(begun: Path, dataset: Dataset, name: str, content: bytes) -> object:
     "Go on with a copy of a run in which one file is another."
     out = begun.parent / "again"
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(begun, out)
     (out / name).write_bytes(content)
-    return outcome(lambda: resume(course, out, resume=True), out, "a finite number")
+    return outcome(lambda: resume(dataset, out, resume=True), out, "a finite number")
 
 
 @fuzz
 @given(data=st.data(), name=st.sampled_from(["config.json", "people.json"]))
-def test_configurations_of_a_run(begun: Path, course: Dataset, data: st.DataObject, name: str):
+def test_configurations_of_a_run(begun: Path, dataset: Dataset, data: st.DataObject, name: str):
     sound = (begun / name).read_bytes()
     config = json.loads(sound)
     invented = st.dictionaries(st.sampled_from([*config, "x"]), JSON, max_size=3).map(
@@ -85,12 +69,12 @@ def test_configurations_of_a_run(begun: Path, course: Dataset, data: st.DataObje
     )
     written = (invented | JSON).map(lambda content: json.dumps(content).encode())
     content = data.draw(st.one_of(mangled(sound), written, st.binary(max_size=60)))
-    resume_with(begun, course, name, content)
+    resume_with(begun, dataset, name, content)
 
 
 @fuzz
 @given(data=st.data(), damaged=st.booleans())
-def test_checkpoints_of_a_run(begun: Path, course: Dataset, data: st.DataObject, damaged: bool):
+def test_checkpoints_of_a_run(begun: Path, dataset: Dataset, data: st.DataObject, damaged: bool):
     file = begun / "last.safetensors"
     content, (tensors, header) = file.read_bytes(), read_tensors(file)
     if damaged:
@@ -102,7 +86,7 @@ def test_checkpoints_of_a_run(begun: Path, course: Dataset, data: st.DataObject,
         logs = st.lists(cells.map(lambda new: row | new) | cells | JSON, max_size=3) | cells | JSON
         described = data.draw(logs.map(lambda log: training | {"log": log}) | JSON)
         content = save(tensors, header | {"training": json.dumps(described)})
-    resume_with(begun, course, file.name, content)
+    resume_with(begun, dataset, file.name, content)
 
 
 ODD = st.builds(
@@ -115,7 +99,7 @@ ODD = st.builds(
 
 @fuzz
 @given(data=st.data(), lost=st.booleans())
-def test_parts_of_a_checkpoint(begun: Path, course: Dataset, data: st.DataObject, lost: bool):
+def test_parts_of_a_checkpoint(begun: Path, dataset: Dataset, data: st.DataObject, lost: bool):
     file = begun / "last.safetensors"
     tensors, header = read_tensors(file)
     if lost:
@@ -125,6 +109,6 @@ def test_parts_of_a_checkpoint(begun: Path, course: Dataset, data: st.DataObject
     else:
         names = st.sampled_from([*sorted(tensors), "x", "optimizer/0/x", "optimizer/99/step", "optimizer/x"])
         found = tensors | {data.draw(names): data.draw(ODD)}
-    gone_on = resume_with(begun, course, file.name, save(found, header))
+    gone_on = resume_with(begun, dataset, file.name, save(found, header))
     same = all(name in found and found[name].shape == x.shape for name, x in tensors.items())
     assert same or not gone_on, "a checkpoint that lacks a part was gone on with"

@@ -1,58 +1,32 @@
-"""Damaged and invented input: a result, or a ReidError that names the file, soon and in little memory.
+"""Damaged and invented data sets: a result, or a ReidError that names the file, soon and in little memory.
 
 `make fuzz` tries ten thousand cases, new ones each time; `make test` a few hundred, always the same.
 """
 
-import json
 import os
 import shutil
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
-import torch
-from fuzzing import JSON, bounded_memory, fuzz, mangled, outcome
+from fuzzing import fuzz, mangled, outcome
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from safetensors.torch import save
 from scipy.io import savemat
 
-from reid_course.backbone import resnet_backbone
 from reid_course.cli.archive import extract_dataset, read_skip_list
 from reid_course.data import ANNOTATION_COLUMNS, ATTRIBUTES, Dataset, load_dataset, scan_dataset
 from reid_course.engine.decode import MAX_PIXELS, read_image
 from reid_course.engine.inventory import parse_name
 from reid_course.minimarket import make_minimarket
-from reid_course.model import build_model, load_model
-from reid_course.retrieval import Gallery, parse_where
-from reid_course.submission import validate_submission
 
+pytestmark = pytest.mark.usefixtures("memory_is_bounded")
 NAMES = [a.name for a in ATTRIBUTES]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def memory_is_bounded() -> Iterator[None]:
-    with bounded_memory():
-        yield
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("fuzz")
-
-
-@pytest.fixture(scope="module")
-def course(place: Path) -> Dataset:
-    "A sound data set, whose files are spoilt and mended."
-    return load_dataset(make_minimarket(place / "course", 6, (16, 8), "course", images_per_identity=3))
-
 
 NAME = st.one_of(
     st.binary(min_size=1, max_size=40).map(os.fsdecode),
@@ -63,8 +37,8 @@ NAME = st.one_of(
 
 @fuzz
 @given(name=NAME, folder=st.sampled_from(("train", "test")))
-def test_file_names(course: Dataset, name: str, folder: str):
-    file = course.root / folder / f"{name[:40]}.jpg"
+def test_file_names(dataset: Dataset, name: str, folder: str):
+    file = dataset.root / folder / f"{name[:40]}.jpg"
     outcome(lambda: parse_name(file), file)
     try:
         if file.exists():
@@ -73,10 +47,10 @@ def test_file_names(course: Dataset, name: str, folder: str):
     except (OSError, UnicodeError):  # no name on this system
         return
     try:
-        _, faults = scan_dataset(course.root)
+        _, faults = scan_dataset(dataset.root)
         assert all(fault.path == str(file) for fault in faults)
-        outcome(lambda: load_dataset(course.root), file)
-        assert len(load_dataset(course.root, [f"{folder}/{file.name}"]).train) == len(course.train)
+        outcome(lambda: load_dataset(dataset.root), file)
+        assert len(load_dataset(dataset.root, [f"{folder}/{file.name}"]).train) == len(dataset.train)
     finally:
         file.unlink()
 
@@ -89,14 +63,14 @@ ROWS = st.lists(
 
 @fuzz
 @given(data=st.data())
-def test_annotation_tables(course: Dataset, data: st.DataObject):
-    file = course.root / "annotations_train.csv"
+def test_annotation_tables(dataset: Dataset, data: st.DataObject):
+    file = dataset.root / "annotations_train.csv"
     sound = file.read_bytes()
     header = ",".join(("id", *ANNOTATION_COLUMNS))
     invented = ROWS.map(lambda rows: "\n".join([header, *map(",".join, rows)]).encode())
     file.write_bytes(data.draw(st.one_of(mangled(sound), invented, st.binary(max_size=60))))
     try:
-        outcome(lambda: load_dataset(course.root), file)
+        outcome(lambda: load_dataset(dataset.root), file)
     finally:
         file.write_bytes(sound)
 
@@ -180,80 +154,6 @@ def test_images(place: Path, data: st.DataObject, size: tuple[int, int] | None):
 
 @fuzz
 @given(data=st.data())
-def test_checkpoints(place: Path, data: st.DataObject):
-    file, config = place / "best.safetensors", build_model_config()
-    keys = st.sampled_from([*config, "weights", "x"])
-    described = data.draw(
-        st.one_of(st.dictionaries(keys, JSON, max_size=3).map(lambda new: config | new), JSON)
-    )
-    sound = save({"a": torch.zeros(2)}, {"model": json.dumps(described)})
-    file.write_bytes(data.draw(st.one_of(st.just(sound), mangled(sound), st.binary(max_size=60))))
-    outcome(lambda: load_model(file), file)
-
-
-def build_model_config() -> dict:
-    with torch.device("meta"):
-        return build_model("resnet").config
-
-
-def saved(content: object) -> bytes:
-    out = BytesIO()
-    torch.save(content, out)
-    return out.getvalue()
-
-
-WEIGHTS = [
-    saved(x) for x in ({"conv1.weight": torch.zeros(64, 3, 7, 7)}, [torch.zeros(2)], {1: 2}, "text", print)
-]
-
-
-@fuzz
-@given(data=st.data())
-def test_weights_of_others(place: Path, data: st.DataObject):
-    file = place / "weights.pth"
-    file.write_bytes(data.draw(st.sampled_from(WEIGHTS).flatmap(lambda x: st.just(x) | mangled(x))))
-    with torch.device("meta"):
-        outcome(lambda: resnet_backbone(weights=file), file)
-
-
-@fuzz
-@given(data=st.data())
-def test_galleries(place: Path, data: st.DataObject):
-    file = place / "gallery.npz"
-    gallery = Gallery()
-    gallery.add(np.zeros((2, 3)), pd.DataFrame({"path": ["a.jpg", "b.jpg"]}), {"hat": np.full((2, 2), 0.5)})
-    gallery.save(file)
-    file.write_bytes(data.draw(mangled(file.read_bytes())))
-    outcome(lambda: Gallery.open(file), file)
-
-
-@fuzz
-@given(data=st.data())
-def test_submissions(place: Path, course: Dataset, data: st.DataObject):
-    out = place / "submission"
-    out.mkdir(exist_ok=True)
-    files = [Path(path).name for path in course.gallery.path]
-    row = ",".join(["2", *["1"] * 26])
-    table = "\n".join([",".join(("id", *ANNOTATION_COLUMNS)), *(f"{name},{row}" for name in files)])
-    lists = "".join(f"{Path(path).name}: {', '.join(files[:3])}\n" for path in course.query.path)
-    sound = {"classification_test.csv": table.encode(), "reid_test.txt": lists.encode()}
-    for name, content in sound.items():
-        (out / name).write_bytes(data.draw(st.just(content) | mangled(content)))
-    outcome(lambda: validate_submission(out, course), *(out / name for name in sound))
-
-
-WORDS = st.text(max_size=8) | st.sampled_from([*NAMES, "yes", "no", "red", "red,blue", ",", "="])
-
-
-@fuzz
-@given(pairs=st.lists(st.one_of(WORDS, st.builds("{}={}".format, WORDS, WORDS)), max_size=3))
-def test_where(pairs: list[str]):
-    found = outcome(lambda: parse_where(pairs), "=", "no attribute", "cannot be")
-    assert found is None or set(found) <= set(NAMES)
-
-
-@fuzz
-@given(data=st.data())
 def test_archives(place: Path, data: st.DataObject):
     file, out = place / "packed.zip", place / "unpacked"
     names = data.draw(
@@ -274,11 +174,11 @@ def test_archives(place: Path, data: st.DataObject):
 
 @fuzz
 @given(data=st.data())
-def test_skip_lists(place: Path, course: Dataset, data: st.DataObject):
+def test_skip_lists(place: Path, dataset: Dataset, data: st.DataObject):
     file = place / "skip.csv"
-    names = [Path(path).relative_to(course.root).as_posix() for path in course.gallery.path[:3]]
+    names = [Path(path).relative_to(dataset.root).as_posix() for path in dataset.gallery.path[:3]]
     text = "\n".join(["path,kind,fault", *(f"{name},image,damaged" for name in names)])
     file.write_bytes(data.draw(st.one_of(mangled(text.encode()), st.binary(max_size=60))))
     found = outcome(lambda: read_skip_list(file), file)
     if found is not None:
-        outcome(lambda: load_dataset(course.root, found), course.root)
+        outcome(lambda: load_dataset(dataset.root, found), dataset.root)
