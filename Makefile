@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PIP_CONSTRAINT := constraints.txt
 export PIP_BUILD_CONSTRAINT := constraints.txt
 
-.PHONY: help install course test test-long test-all fuzz coverage mutants lab docs docs-serve screenshots bench lesson page export lessons bands students format constraints clean
+.PHONY: help install course test test-long test-all fuzz coverage mutants lab docs docs-serve screenshots bench lesson page export lessons functions bands students format constraints clean
 
 help:  ## list the targets (what `make` alone does)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s%s\n", $$1, $$2}' Makefile
@@ -24,7 +24,7 @@ course: install  ## the whole system on the embedded data: tables, figures and r
 test: install  ## every lesson, every test; half an hour or more on 2 cores
 	$(BIN)/pytest -n logical --dist worksteal
 
-test-long: install  ## what drives a browser for minutes or installs environments; at most 25 minutes more
+test-long: install  ## browsers for minutes, environments, each function replaced; is to take at most 25 minutes more
 	$(BIN)/pytest -n logical --dist worksteal -m "long and not deep"
 
 test-all: install  ## everything, with more processes and more kills: hours
@@ -36,6 +36,7 @@ fuzz: install  ## ten thousand damaged and invented inputs, new ones each time
 coverage: install  ## which branches of the package no test reaches; half an hour
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n logical --dist worksteal
+	$(BIN)/coverage run -m pytest -n logical --dist worksteal -m long tests/course/test_functions.py # lessons on the package
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report --show-missing --skip-covered
 	$(BIN)/python tools/unreached.py
@@ -62,6 +63,9 @@ export: install  ## after editing a lesson: the package and README.md from the n
 
 lessons: install  ## run the notebooks that changed and store what they show
 	$(BIN)/python tools/lessons.py
+
+functions: install  ## whether a cell would miss each exported function, of the notebooks that changed
+	$(BIN)/python tools/functions.py
 
 bands: install  ## measure again what a reader should find: results/bands.json; then make lessons
 	$(BIN)/python tools/bands.py

@@ -17,6 +17,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from configparser import ConfigParser
 from contextlib import chdir
+from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -73,6 +74,14 @@ def digest(
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
 
 
+@cache  # most notebooks use the same modules
+def uncommented(
+    source: str,  # Python
+) -> str:  # the same for the interpreter
+    "Code without comments and layout."
+    return ast.unparse(ast.parse(source))
+
+
 def mark(
     lesson: NotebookNode,
 ) -> dict[str, str]:  # digests of code, package, data and outputs
@@ -93,7 +102,7 @@ def mark(
     bands = [json.loads(file.read_text()) for file in own if file.exists()]
     return {
         "code": digest(*sources),
-        "package": digest(*(ast.unparse(ast.parse(path.read_text(encoding="utf-8"))) for path in package)),
+        "package": digest(*(uncommented(path.read_text(encoding="utf-8")) for path in package)),
         "data": digest(
             *(file.read_text(encoding="utf-8") for file in files if file.is_file()),
             *(json.dumps(found.get(number)) for found in bands for number in asked),

@@ -8,6 +8,7 @@ import ast
 import json
 import re
 from collections.abc import Container
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -123,6 +124,15 @@ def imports(
     place: str = "",  # the package that it stands in: "" at the top, "engine"
 ) -> set[str]:  # of them; "": a name that the front of the whole package has
     "The modules of this package that code imports: inside functions and for the type checker too."
+    return {longest(name.split(".")[1:], known) for name in mentioned(source, place)}
+
+
+@cache  # every notebook's mark asks for the same modules
+def mentioned(
+    source: str,  # Python
+    place: str,  # the package that it stands in
+) -> frozenset[str]:  # "reid_course.engine.files.write_json"
+    "The dotted names of this package that code imports, or reads as attributes."
     found = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -134,8 +144,7 @@ def imports(
             found |= {f"{whole}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Attribute):  # reid_course.train, after `import reid_course`
             found.add(ast.unparse(node))
-    dotted = [name.split(".") for name in found if name.startswith(f"{PACKAGE}.")]
-    return {longest(parts, known) for _, *parts in dotted if not parts[0].startswith("__")}
+    return frozenset(name for name in found if re.match(rf"{PACKAGE}\.(?!__)", name))
 
 
 def dotted(

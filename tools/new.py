@@ -23,7 +23,7 @@ def _NAME(answer: Callable) -> Trials:
     yield answer(np.array([6.0, 1.0, 2.0])) == 2, "sort first: the order must not matter"'''
 LEFT = """{file} and its check in nbs/workshop/checks.ipynb
 to do: write both; three wrong answers in tests/course/test_exercises.py; a line in nbs/sidebar.yml and in the table of
-nbs/index.ipynb; make bands if it has a band; then make lessons, make export, make test"""
+nbs/index.ipynb; make bands if it has a band; then make export, make lessons, make functions, make test"""
 
 
 def begun(

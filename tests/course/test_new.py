@@ -15,6 +15,7 @@ PASSED = (
     "functions",
     "figures",
     "structure",
+    "size",
     "lint",
 )  # the tests of a notebook
 
@@ -38,6 +39,7 @@ def test_what_is_begun_is_green(project):
         ("nbdev_export",),
         ("nbdev_clean",),
         ("python", "tools/lessons.py", f"{NUMBER}_giraffe", "zebra"),
+        ("python", "tools/functions.py", f"{NUMBER}_giraffe", "zebra"),
         ("ruff", "check", "nbs"),
         ("ruff", "format", "--check", "nbs"),
     ):
