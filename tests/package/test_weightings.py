@@ -8,23 +8,8 @@ import weightings
 
 from reid_course.engine.files import read_json
 
-TINY = [
-    "--people",
-    "8",
-    "--size",
-    "32",
-    "16",
-    "--p",
-    "4",
-    "--k",
-    "2",
-    "--epochs",
-    "1",
-    "--seeds",
-    "1",
-    "--tuning-seeds",
-    "1",
-]
+TINY = ["--people", "8", "--size", "32", "16", "--p", "4", "--k", "2", "--epochs", "1"]
+ONCE = ["--seeds", "1", "--tuning-seeds", "1"]
 
 
 @pytest.fixture
@@ -34,7 +19,7 @@ def compare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def call(*words: str) -> dict:
         file = tmp_path / "found.json"
         own = ["--runs", str(tmp_path / "runs")]
-        monkeypatch.setattr(sys, "argv", ["weightings.py", str(file), *TINY, *own, *words])
+        monkeypatch.setattr(sys, "argv", ["weightings.py", str(file), *TINY, *ONCE, *own, *words])
         weightings.main()
         return read_json(file)
 
