@@ -20,7 +20,7 @@ def pick_device(
     "The device called `name`; `auto` takes the fastest there is. `ReidError` if it is not there."
     import torch
 
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    there = {"cuda": torch.cuda.is_available(), "mps": _mps_computes(), "cpu": True}
     if name == "auto":
         name = next(device for device, is_there in there.items() if is_there)
     if name not in there:
@@ -28,6 +28,19 @@ def pick_device(
     if not there[name]:
         raise ReidError(f"device {name!r} is not available on this machine; use --device cpu or auto")
     return torch.device(name)
+
+
+def _mps_computes() -> bool:
+    "Whether there is an Apple graphics card that computes: virtual Macs show one that has no memory."
+    import torch
+
+    if not torch.backends.mps.is_available():
+        return False
+    try:
+        square = torch.ones(64, 64, device="mps")
+        return float((square @ square)[0, 0]) == 64
+    except RuntimeError:
+        return False
 
 # %% ../../nbs/workshop/devices.ipynb #2d6b0daa
 def pick_precision(
