@@ -46,6 +46,8 @@ def data_check(args: argparse.Namespace) -> None:
     if issues:
         remedy = "mend them, or leave image files out with --write-skip-list FILE"
         raise ReidError(f"{args.dir}: {len(issues)} issues; {remedy}")
+    if not args.write_skip_list:
+        print(f"{args.dir}: no issue; go on with reid-course train --data {args.dir} --out RUN")
 
 
 def data_unpack(args: argparse.Namespace) -> None:
@@ -189,6 +191,7 @@ def index(args: argparse.Namespace) -> None:
 def search(args: argparse.Namespace) -> None:
     "Search a stored gallery, or the gallery of a data set: all its images where it has none."
     from reid_course.cli import galleries
+    from reid_course.engine.decode import read_image
     from reid_course.engine.run import RunFolder
 
     if not (args.query or args.where):
@@ -205,6 +208,8 @@ def search(args: argparse.Namespace) -> None:
 
         run = Run(args.run)
         model = run.model(args.device)
+        if args.query:
+            read_image(args.query)  # what cannot be asked is refused before anything is looked at
         gallery = galleries.fresh(args, run, model) if args.data else galleries.stored(args, run, model)
     else:  # words alone need no network
         gallery = galleries.stored(args, RunFolder(args.run))
