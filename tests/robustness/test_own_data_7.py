@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from owned import POSIX, QUICK, QUICK_FLAGS, official
+from owned import POSIX, QUICK, QUICK_FLAGS, folders, official
 from support import failed
 
 from reid_course.cli.main import main
@@ -115,6 +115,23 @@ def test_a_weighed_search_is_in_the_order_of_its_scores(
         assert [name for name, _ in ranked(lines)] == [Path(path).name for path in expected.path]
         scores = [float(number) for _, number in ranked(lines)]
         assert scores == pytest.approx(expected.score.tolist(), abs=6e-4) and len(scores) == 24
+
+
+def test_attributes_that_nobody_held_out_has_are_said_not_to_be_scored(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    root = folders(tmp_path / "set", 6)
+    run = train(root, tmp_path / "first", **QUICK)
+    trained, held = run.people["train"], run.people["valid"]
+    said_so = "attributes are not scored: none of these images has a label"
+    for name, who in (("some", trained[:2]), ("held", held[:2])):
+        (root / "attributes.csv").write_text(f"id,helmet\n{who[0]},yes\n{who[1]},no\n")
+        again = train(root, tmp_path / name, **QUICK)
+        assert again.people["valid"] == held
+        lines = said(capsys, "evaluate", again, "--data", root, "--device", "cpu")
+        assert any(line.startswith("mAP ") for line in lines)
+        assert (lines[-1] == said_so) == (name == "some")
+        assert any(line.startswith("accuracy_helmet") for line in lines) == (name == "held")
 
 
 @pytest.mark.parametrize(("precision", "most"), [("fp32", 1e-5), ("bf16", 5e-3)])
