@@ -61,8 +61,9 @@ export: install  ## after editing a lesson: the package and README.md from the n
 	$(BIN)/nbdev_clean
 	$(BIN)/python tools/readme.py
 
-lessons: install  ## run the notebooks that changed and store what they show
+lessons: install  ## run the notebooks that changed and store what they show; results/try too
 	$(BIN)/python tools/lessons.py
+	TQDM_DISABLE=1 OMP_NUM_THREADS=1 $(BIN)/python tools/try_page.py
 
 functions: install  ## whether a cell would miss each exported function, of the notebooks that changed
 	$(BIN)/python tools/functions.py

@@ -119,7 +119,10 @@ def test_page_searches_as_the_gallery_does(tmp_path):
                 f"camera {row.camid}",
             ]
         right = (np.flatnonzero(expected.pid == table.pid[query]) + 1).tolist()
-        assert page.evaluate("document.getElementById('distances').data[1].x") == right
+        dots = page.eval_on_selector_all(
+            "#distances .hit[data-rank]", "dots => dots.map(d => +d.dataset.rank)"
+        )
+        assert dots == right
 
         # what is said about it, and how surely
         for name, line in zip(NAMES, page.locator("#answers tbody tr").all_inner_texts(), strict=True):
@@ -137,14 +140,36 @@ def test_page_searches_as_the_gallery_does(tmp_path):
         page.get_by_label("Order").select_option("person")
 
         # filters, and other cameras only
+        page.locator("#conditions summary").click()
         page.get_by_role("combobox", name="gender", exact=True).select_option("male")
         male = gallery.search(gallery.embeddings[query], len(gallery), {"gender": "male"})
         assert found(page) == male.drop(query, errors="ignore").index.tolist()
         page.get_by_role("button", name="Clear").click()
-        page.get_by_label("pictures of other cameras").check()
-        assert found(page) == expected.index[expected.camid != table.camid[query]].tolist()
+        page.get_by_label("cross-camera").check()
+        near = (expected.pid == table.pid[query]) & (expected.camid == table.camid[query])
+        assert near.any() and found(page) == expected.index[~near].tolist()
+        cams = table.camid.to_numpy(int)
+        across = evaluate_embeddings(*[gallery.embeddings] * 2, pids, pids, cams, cams).ap[query]
+        said = "No other picture" if np.isnan(across) else f"cross-camera: {100 * across:.1f}\u00a0%"
+        assert said in page.locator("#query-file").inner_text()
         page.get_by_role("button", name="Clear").click()
         assert found(page) == expected.index.tolist()
+
+        # words alone, then a picture of what they find
+        page.get_by_label("by words alone").check()
+        assert found(page) == [] and not page.locator("#question").is_visible()
+        where = {"up": "short", "gender": "female"}
+        for name, word in where.items():
+            page.get_by_role("combobox", name=name, exact=True).select_option(word)
+        best = gallery.search(None, len(gallery), where)
+        assert found(page) == best.index.tolist()
+        true = (best[[*where]] == [CLASSES[name].index(word) for name, word in where.items()]).all(axis=1)
+        marks = page.eval_on_selector_all("#ranked li", "items => items.map(i => i.className)")
+        assert marks == ["hit" if fits_it else "miss" for fits_it in true]
+        page.locator("#ranked button").first.click()
+        assert page.locator("#question").is_visible() and len(found(page)) == len(gallery) - 1
+        assert page.locator("#thumbs [aria-pressed=true]").get_attribute("value") == str(best.index[0])
+        page.locator("#thumbs button").nth(query).click()
 
         # the keyboard alone
         assert page.locator("#thumbs button[tabindex='0']").count() == 1
@@ -225,7 +250,7 @@ def test_one_task_alone(tmp_path, browser, tasks):
     page = checked(browser, report_run(train(data, tmp_path / "run", **QUICK, tasks=tasks), data))
     assert (
         page.locator("#asked").count()
-        == page.get_by_role("combobox", name="gender", exact=True).count()
+        == page.locator("#wanted select[name='9']").count()  # gender
         == (tasks == "attributes")
     )
     assert page.locator("#answers tbody tr").count() == 12 and len(found(page)) > 10
