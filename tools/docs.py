@@ -70,6 +70,7 @@ def process() -> None:
     for name in ("styles.css", "sidebar.yml"):
         shutil.copy(NBS / name, PAGES)
     shutil.copytree(NBS / "images", PAGES / "images", dirs_exist_ok=True)
+    shutil.copy(TRY, PAGES)  # or links to it would be taken for broken
 
 
 # Pages
