@@ -268,7 +268,7 @@ def test_neither_cameras_nor_attributes(tmp_path, browser):
 def test_nobody_held_out(tmp_path, browser):
     data = make_minimarket(tmp_path / "data", n_identities=8, size=(64, 32))
     page = checked(browser, report_run(train(data, tmp_path / "run", **QUICK, valid=0.0), data))
-    assert page.locator("[data-chart]").count() == 1 and page.locator("#explorer").count() == 0
+    assert page.locator("[data-chart]").count() == 2 and page.locator("#explorer").count() == 0
     assert "nobody" in page.locator("dl").inner_text()
 
 
