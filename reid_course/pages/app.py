@@ -193,6 +193,7 @@ def _wire(
     (file, samples, card), (controls, ranked), (second, pair) = asking, finding, pairing
     first, other = gr.State(None), gr.State(None)
     quiet = {"api_visibility": "private", "show_progress": "hidden"}
+    quiet["trigger_mode"] = "always_last"  # what is asked meanwhile is answered next, not lost
 
     def look(path: str | None) -> tuple[Seen | None, str]:
         return answerer.look(path)
