@@ -1,7 +1,7 @@
 """Measure training and extraction on a GPU: python bench/gpu.py
 
-Writes bench/gpu.json, and bench/gpu.md from it. With `--device cpu` it shows, with tiny images, that all of it runs, and writes
-nothing.
+Writes bench/gpu.json, and bench/gpu.md from it. With `--device cpu` it shows, with tiny
+images, that all of it runs, and writes nothing.
 """
 
 import argparse
