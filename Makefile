@@ -21,7 +21,7 @@ install: .venv/installed  ## make .venv with the exact tested versions; 2 minute
 course: install  ## the whole system on the embedded data: tables, figures and report in runs/demo
 	$(BIN)/reid-course demo
 
-test: install  ## every lesson, every test; half an hour or more on 2 cores
+test: install  ## every lesson, every test; about 25 minutes on 2 cores
 	$(BIN)/pytest -n logical --dist worksteal
 
 test-long: install  ## browsers for minutes, environments, each function replaced; is to take at most 25 minutes more

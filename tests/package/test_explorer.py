@@ -1,7 +1,6 @@
 """The report page where it is read: opened from disk in a real browser and held against the gallery."""
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import MISSING, WIDTHS, chromium, find_chromium, opened, with_fonts
+from hostile_people import EVIL, gallery_of, hostile_folder
 from PIL import Image
 
 from reid_course.data import ATTRIBUTES, load_dataset
@@ -19,38 +19,13 @@ from reid_course.pages.charts import chart_curves
 from reid_course.pages.explorer import gather
 from reid_course.pages.report import report_comparison, report_run, write_page
 from reid_course.retrieval import Gallery
-from reid_course.training import Run, train
+from reid_course.training import train
 
-EVIL = "<img src=x onerror=window.hacked=1>"
 NAMES = [attribute.name for attribute in ATTRIBUTES]
 CLASSES = {attribute.name: attribute.classes for attribute in ATTRIBUTES}
 QUICK = {"epochs": 1, "p": 4, "k": 2, "size": (64, 32), "weights": None}
 
 pytestmark = pytest.mark.skipif(find_chromium() is None, reason=MISSING)
-
-
-def hostile_folder(root: Path, cameras: bool = True, attributes: bool = True) -> Path:
-    "Ten drawn people in folders, whose names, and those of some files, are markup."
-    drawn = load_dataset(make_minimarket(root / "drawn", n_identities=10, size=(64, 32))).train
-    words = []
-    for pid, own in drawn.groupby("pid"):
-        person = root / "data" / f"{EVIL} & {pid}"
-        person.mkdir(parents=True)
-        for i, row in enumerate(own.itertuples()):
-            camera = f"_c{row.camid}" if cameras else ""
-            shutil.copy(row.path, person / f"{EVIL if i == 0 else i}{camera}.jpg")
-        answers = {a.name: a.classes[own[a.name].iloc[0]] for a in ATTRIBUTES}
-        words.append({"id": person.name} | answers)
-    if attributes:
-        pd.DataFrame(words).to_csv(root / "data" / "attributes.csv", index=False)
-    return root / "data"
-
-
-def gallery_of(run: Run, data: Path) -> Gallery:
-    "The held-out people as the network itself sees them."
-    gallery = Gallery(model=run.model())
-    gallery.add_images(run.held_out(data))
-    return gallery
 
 
 def found(page) -> list[int]:
