@@ -56,11 +56,12 @@ def waited(device: torch.device) -> float:
 
 
 def seconds(work: Callable[[], object], device: torch.device, calls: int) -> dict[str, float]:
-    "A call's time: the median of seven rounds of several calls, and how far they lie apart."
-    for _ in range(3):
+    "A call's time: the median of seven rounds of several calls, and how far they lie apart; one round on a processor."
+    warm_up, wanted = (3, 7) if device.type == "cuda" else (1, 1)
+    for _ in range(warm_up):
         work()
     rounds = []
-    for _ in range(7):
+    for _ in range(wanted):
         start = waited(device)
         for _ in range(calls):
             work()
