@@ -21,7 +21,7 @@ install: .venv/installed  ## make .venv with the exact tested versions; 2 minute
 course: install  ## the whole system on the embedded data: tables, figures and report in runs/demo
 	$(BIN)/reid-course demo
 
-test: install  ## every lesson, every test; half an hour or more on 2 cores
+test: install  ## every lesson, every test; about 25 minutes on 2 cores
 	$(BIN)/pytest -n logical --dist worksteal
 
 test-long: install  ## browsers for minutes, environments, each function replaced; is to take at most 25 minutes more
@@ -61,8 +61,12 @@ export: install  ## after editing a lesson: the package and README.md from the n
 	$(BIN)/nbdev_clean
 	$(BIN)/python tools/readme.py
 
-lessons: install  ## run the notebooks that changed and store what they show
+lessons: install  ## run the notebooks that changed and store what they show; results/try too
 	$(BIN)/python tools/lessons.py
+	TQDM_DISABLE=1 OMP_NUM_THREADS=1 $(BIN)/python tools/try_page.py
+
+functions: install  ## whether a cell would miss each exported function, of the notebooks that changed
+	$(BIN)/python tools/functions.py
 
 functions: install  ## whether a cell would miss each exported function, of the notebooks that changed
 	$(BIN)/python tools/functions.py

@@ -9,7 +9,7 @@ import numpy as np
 
 Work = Callable[[], object]
 CASES: dict[str, Callable[..., Work]] = {}
-"By `row/who`; what a case takes are numbers, for the growth of the cost."
+"By `row/who`; what a case takes are numbers, for the growth of the cost, and for a test to make it small."
 
 
 def case(row: str, who: str) -> Callable:
@@ -397,14 +397,15 @@ def images(n: int, height: int = 128) -> np.ndarray:
 
 def _step(model: str = "resnet", precision: str = "auto", height: int = 128) -> Work:
     import torch
+    from steps import a_batch, a_trainer
 
-    from reid_course.learning import Config, State
+    from reid_course.engine.config import TrainConfig
 
-    config = Config(model, weights=None, precision=precision, size=(height, height // 2))
-    state = State.new(config, torch.device("cpu"))
+    config = TrainConfig(model, weights=None, precision=precision, size=(height, height // 2))
+    trainer = a_trainer(config, torch.device("cpu"))
     pixels, pids = torch.from_numpy(images(64, height)), torch.arange(16).repeat_interleave(4)
     targets = torch.zeros((64, 12), dtype=torch.int64)
-    return lambda: state.step(pixels, targets, pids, lr=1e-4)
+    return lambda: trainer.step(a_batch(pixels, targets, pids), lr=1e-4)
 
 
 STEP = "training step, ResNet"
@@ -416,12 +417,12 @@ def _(height: int = 128):
 
 
 @case(STEP, "fp32, channels last")
-def _():
-    return _step(precision="fp32")
+def _(height: int = 128):
+    return _step(precision="fp32", height=height)
 
 
 @case(STEP, "fp32, NCHW: what every peer runs")
-def _():
+def _(height: int = 128):
     import torch
 
     from reid_course.heads import attribute_loss
@@ -431,11 +432,13 @@ def _():
 
     model = build_model().to(memory_format=torch.contiguous_format)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
-    pixels, pids = torch.from_numpy(images(64)), torch.arange(16).repeat_interleave(4)
+    pixels, pids = torch.from_numpy(images(64, height)), torch.arange(16).repeat_interleave(4)
     targets = torch.zeros((64, 12), dtype=torch.int64)
 
     def step() -> None:
-        logits, points = model(to_input(pixels).contiguous())
+        outputs = model(to_input(pixels).contiguous())
+        points = outputs.pop("embedding")  # what is left are the attributes' logits, in their order
+        logits = [*outputs.values()]
         optimizer.zero_grad()
         (attribute_loss(logits, targets) + triplet_loss(points, pids)).backward()
         optimizer.step()
@@ -444,28 +447,28 @@ def _():
 
 
 @case("training step, ConvHead", "reid_course")
-def _():
-    return _step("convhead")
+def _(height: int = 128):
+    return _step("convhead", height=height)
 
 
 @case("training step, SA", "reid_course")
-def _():
-    return _step("sa")
+def _(height: int = 128):
+    return _step("sa", height=height)
 
 
 EXTRACT = "extraction, 128 images"
 
 
 @case(EXTRACT, "reid_course")
-def _():
+def _(n: int = 128):
     from reid_course.model import build_model
 
-    model, pixels = build_model(), images(128)
+    model, pixels = build_model(), images(n)
     return lambda: model.predict(pixels)
 
 
 @case(EXTRACT, "fp32, NCHW: what every peer runs")
-def _():
+def _(n: int = 128):
     import torch
 
     from reid_course.images import to_input
@@ -473,7 +476,7 @@ def _():
 
     model, pixels = (
         build_model().to(memory_format=torch.contiguous_format).eval(),
-        torch.from_numpy(images(128)),
+        torch.from_numpy(images(n)),
     )
 
     @torch.inference_mode()
@@ -566,7 +569,7 @@ def _():
 
 
 @case("MiniMarket, 40 people", "reid_course")
-def _():
+def _(n: int = 40):
     import shutil
     import tempfile
     from pathlib import Path
@@ -577,7 +580,7 @@ def _():
 
     def draw() -> int:
         shutil.rmtree(folder / "m", ignore_errors=True)
-        return len(list(make_minimarket(folder / "m", 40).rglob("*.jpg")))
+        return len(list(make_minimarket(folder / "m", n).rglob("*.jpg")))
 
     return draw
 

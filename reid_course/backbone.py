@@ -177,7 +177,7 @@ def _fill(backbone: Backbone, state: dict[str, Tensor], source: str, depth: int)
         own.pop("pool.p", None)
     wrong = [name for name in own if name not in found or found[name].shape != own[name].shape]
     if wrong:
-        raise ReidError(
-            f"{source}: {wrong[0]!r} is missing or of another shape; expected ResNet-{depth} weights"
-        )
+        missing = f"missing, and it holds {next(iter(found), 'no weights')}"
+        said = f"{source}: {wrong[0]!r} is {'of another shape' if wrong[0] in found else missing}"
+        raise ReidError(f"{said}; expected ResNet-{depth} weights")
     backbone.load_state_dict({name: found[name] for name in own}, strict=False)

@@ -112,10 +112,10 @@ def attribute_loss(
         raise ReidError(
             f"targets have shape {tuple(targets.shape)}; expected (images, attributes) = {expected}"
         )
-    known = (targets >= 0).any(0).tolist()  # asked once: each question makes a GPU wait
-    columns = zip(logits, targets.unbind(1), weights or [None] * len(logits), known, strict=True)
-    losses = [F.cross_entropy(z.float(), y, w, ignore_index=-1) for z, y, w, some in columns if some]
-    return torch.stack(losses).mean() if losses else 0.0 * torch.stack([z.sum() for z in logits]).sum()
+    columns = zip(logits, targets.unbind(1), weights or [None] * len(logits), strict=True)
+    losses = torch.stack([F.cross_entropy(z.float(), y, w, ignore_index=-1) for z, y, w in columns])
+    known = (targets >= 0).any(0)  # stays on the device; the loss of an attribute without a label is NaN
+    return losses.masked_fill(~known, 0.0).sum() / known.sum().clamp(min=1)
 
 # %% ../nbs/05_heads.ipynb #c00295a7
 #| code-fold: true

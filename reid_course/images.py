@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from .engine.decode import read_image
+from .engine.devices import to_device
 from .engine.display import progress
 from .engine.loading import read_ahead
 from .engine.memory import memory_share
@@ -72,7 +73,9 @@ class ImageStore:
             return lambda batches: read_ahead(partial(self._needed, needed=needed), batches, device)
         if device not in self._resident:
             self._resident[device] = torch.from_numpy(self.kept).to(device)
-        return lambda batches: (self._resident[device][rows] for rows in batches)
+        return lambda batches: (
+            self._resident[device][to_device(torch.tensor(rows), device)] for rows in batches
+        )
 
     def _needed(self, rows: list[int], needed: slice | torch.Tensor) -> np.ndarray:
         "A batch in which some rows are read and the others are black."
@@ -91,8 +94,7 @@ def to_input(
     images: torch.Tensor,  # (n, height, width, 3), uint8
 ) -> torch.Tensor:  # (n, 3, height, width), float32, channels last in memory
     "Normalised input for a network, on the images' own device."
-    mean = 255 * torch.tensor(IMAGENET_MEAN, device=images.device)
-    std = 255 * torch.tensor(IMAGENET_STD, device=images.device)
+    mean, std = (to_device(255 * torch.tensor(x), images.device) for x in (IMAGENET_MEAN, IMAGENET_STD))
     return ((images - mean) / std).permute(0, 3, 1, 2)
 
 # %% ../nbs/03_images.ipynb #341e343f
@@ -109,8 +111,9 @@ def flip_and_shift(
     dy, dx = torch.randint(-reach, reach + 1, (2, n, 1), generator=generator)
     mirrored = torch.rand(n, 1, generator=generator) < flip
     across = torch.arange(width).expand(n, -1)
-    ys = (torch.arange(height) + dy).clamp(0, height - 1).to(images.device)
-    xs = (torch.where(mirrored, width - 1 - across, across) + dx).clamp(0, width - 1).to(images.device)
+    ys = (torch.arange(height) + dy).clamp(0, height - 1)
+    xs = (torch.where(mirrored, width - 1 - across, across) + dx).clamp(0, width - 1)
+    ys, xs = to_device(ys, images.device), to_device(xs, images.device)
     return images[torch.arange(n, device=images.device)[:, None, None], ys[:, :, None], xs[:, None, :]]
 
 # %% ../nbs/03_images.ipynb #3dc26232
@@ -130,9 +133,9 @@ def random_erasing(
     top, left = y * (height - tall), x * (width - wide)
     ys, xs = torch.arange(height) + 0.5, torch.arange(width) + 0.5
     rows, columns = (ys > top) & (ys < top + tall) & (chosen < probability), (xs > left) & (xs < left + wide)
-    hidden = (rows[:, :, None] & columns[:, None, :])[..., None].to(images.device)
-    mean = torch.tensor(IMAGENET_MEAN, device=images.device).mul(255).round().to(torch.uint8)
-    return torch.where(hidden, mean, images)
+    hidden = (rows[:, :, None] & columns[:, None, :])[..., None]
+    mean = torch.tensor(IMAGENET_MEAN).mul(255).round().to(torch.uint8)
+    return torch.where(to_device(hidden, images.device), to_device(mean, images.device), images)
 
 # %% ../nbs/03_images.ipynb #ba69af83
 #| code-fold: true
@@ -156,4 +159,5 @@ def make_junk(
     ys, xs = (torch.where(beside, x % 1, x.clamp(0, 1 - 1e-6)) for x in (ys, xs))
     whose = (torch.arange(n)[:, None, None] + next_one) % n
     y, x = (ys * height).long()[:, :, None], (xs * width).long()[:, None, :]
-    return images[whose.to(images.device), y.to(images.device), x.to(images.device)]
+    whose, y, x = (to_device(index, images.device) for index in (whose, y, x))
+    return images[whose, y, x]

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from .data import Schema, attribute_targets, without_junk
 from .engine.config import TrainConfig
+from .engine.devices import to_device
 from .engine.group import ALONE, ProcessGroup
 from .engine.trainer import Batch
 from .errors import ReidError
@@ -141,7 +142,7 @@ class PKBatches:
         generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + epoch)
         batches = list(self.sampler)
         for rows, images in zip(batches, self.read(batches), strict=True):
-            index = torch.tensor(rows, device=self.targets["pids"].device)
+            index = to_device(torch.tensor(rows), self.targets["pids"].device)
             images = self.transform(images, generator)
             targets = {name: x[index] for name, x in self.targets.items()}
             if self.config.junk > 0:

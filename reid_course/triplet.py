@@ -51,22 +51,24 @@ def _mean_of_positive(losses: Tensor) -> Tensor:
     return losses.sum() / (losses > 0).sum().clamp(min=1)
 
 
-def _pairs(same: Tensor) -> tuple[Tensor, Tensor]:
-    "Anchor and positive of every pair of images of one person."
-    itself = torch.eye(len(same), dtype=torch.bool, device=same.device)
-    anchors, positives = (same & ~itself).nonzero(as_tuple=True)
-    return anchors, positives
+def _triplets(x: Tensor, same: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
+    "D_ap (n, k − 1, 1), D_an (n, 1, n), and which of the (n, k − 1, n) are triplets: no shape depends on a label."
+    distances, itself = pairwise_distances(x), torch.eye(len(same), dtype=torch.bool, device=same.device)
+    is_positive = same & ~itself
+    others_last = is_positive.byte().argsort(dim=1, descending=True, stable=True)
+    positives = others_last[:, : k - 1]
+    valid = is_positive.gather(1, positives)[:, :, None] & ~same[:, None]
+    return distances.gather(1, positives)[:, :, None], distances[:, None], valid
 
 
-def _batch_all(x: Tensor, same: Tensor, hinge: _Hinge) -> Tensor:
+def _batch_all(x: Tensor, same: Tensor, hinge: _Hinge, k: int) -> Tensor:
     "Every valid triplet, averaged over those with a positive loss (the report, section 3.2)."
-    distances, (anchors, positives) = pairwise_distances(x), _pairs(same)
-    gap = distances[anchors, positives][:, None] - distances[anchors]
-    return _mean_of_positive(hinge(gap).masked_fill(same[anchors], 0.0))
+    to_positive, to_negative, valid = _triplets(x, same, k)
+    return _mean_of_positive(hinge(to_positive - to_negative).masked_fill(~valid, 0.0))
 
 # %% ../nbs/08_triplet.ipynb #a3c286bd
 #| code-fold: true
-def _batch_hard(x: Tensor, same: Tensor, hinge: _Hinge) -> Tensor:
+def _batch_hard(x: Tensor, same: Tensor, hinge: _Hinge, k: int) -> Tensor:
     "Per anchor the farthest positive and the nearest negative, zeros included in the mean."
     x = x.float()
     with torch.no_grad():  # squared distances but for the anchor's own length, which changes no order
@@ -77,16 +79,15 @@ def _batch_hard(x: Tensor, same: Tensor, hinge: _Hinge) -> Tensor:
         anchors = (n_same > 1) & (n_same < len(same))
     to_positive, to_negative = (x - x.index_select(0, chosen) for chosen in (farthest, nearest))
     gap = to_positive.norm(dim=1) - to_negative.norm(dim=1)  # at length 0 the gradient of a norm is 0
-    return hinge(gap[anchors]).mean()
+    return hinge(gap).masked_fill(~anchors, 0.0).sum() / anchors.sum()
 
 
-def _batch_semihard(x: Tensor, same: Tensor, hinge: _Hinge) -> Tensor:
+def _batch_semihard(x: Tensor, same: Tensor, hinge: _Hinge, k: int) -> Tensor:
     "Per pair the nearest negative beyond the positive and within the margin; pairs without one are skipped."
-    distances, (anchors, positives) = pairwise_distances(x), _pairs(same)
-    to_positive = distances[anchors, positives]
-    too_near = distances[anchors] <= to_positive[:, None]
-    nearest = distances[anchors].masked_fill(same[anchors] | too_near, float("inf")).amin(1)
-    return _mean_of_positive(hinge(to_positive - nearest))
+    to_positive, to_negative, valid = _triplets(x, same, k)
+    too_near = to_negative <= to_positive
+    nearest = to_negative.masked_fill(~valid | too_near, float("inf")).amin(2)
+    return _mean_of_positive(hinge(to_positive[:, :, 0] - nearest))
 
 # %% ../nbs/08_triplet.ipynb #f344f303
 #| code-fold: true
@@ -98,27 +99,33 @@ def triplet_loss(
     pids: Tensor,  # (n,) the identity of each
     margin: float | str = 0.3,  # in the unit of the distances, >= 0; or "soft" (not with semihard)
     mining: str = "all",  # "all", "hard" or "semihard"
-) -> Tensor:  # scalar >= 0
-    "Triplet loss on Euclidean distances (the report, eq. 1). `ReidError` if there is no valid triplet."
+    k: int | None = None,  # images of an identity, at most; None: counted, which makes a GPU wait
+) -> Tensor:  # scalar >= 0; with k, NaN if there are more of one or no valid triplet
+    "Triplet loss on Euclidean distances (the report, eq. 1). `ReidError` if, without k, there is no valid triplet."
     if mining not in _MINING:
         raise ReidError(f"mining {mining!r} is unknown; expected {', '.join(_MINING)}")
+    if k is not None and not k >= 2:
+        raise ReidError(f"k is {k}; expected at least 2, or there is no triplet")
     hinge, same = _hinge(margin, mining), _same_person(embeddings, pids)
-    return _MINING[mining](embeddings, same, hinge)
+    n_same = same.sum(1)
+    possible = ((n_same > 1) & (n_same < len(same))).any()
+    if k is None:
+        if not possible:
+            raise ReidError(
+                f"no valid triplet among {len(pids)} images of {len(pids.unique())} identities; "
+                "expected two identities and two images of one: draw batches with PKBatchSampler"
+            )
+        k = int(n_same.max())
+    loss = _MINING[mining](embeddings, same, hinge, k)
+    return loss.masked_fill(~possible | (n_same > k).any(), torch.nan)
 
 
 def _same_person(embeddings: Tensor, pids: Tensor) -> Tensor:
-    "Which images show the same person: (n, n). `ReidError` if that leaves no valid triplet."
+    "Which images show the same person: (n, n)."
     if embeddings.ndim != 2:
         raise ReidError(f"embeddings have shape {tuple(embeddings.shape)}; expected (n, d)")
     if pids.shape != (len(embeddings),):
         raise ReidError(
             f"pids have shape {tuple(pids.shape)}; expected ({len(embeddings)},): one an embedding"
         )
-    same = pids[:, None] == pids
-    n_same = same.sum(1)
-    if not ((n_same > 1) & (n_same < len(same))).any():
-        raise ReidError(
-            f"no valid triplet among {len(pids)} images of {len(pids.unique())} identities; "
-            "expected two identities and two images of one: draw batches with PKBatchSampler"
-        )
-    return same
+    return pids[:, None] == pids

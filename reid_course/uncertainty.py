@@ -62,7 +62,10 @@ class UncertaintyWeighting(nn.Module):
 # %% ../nbs/09_uncertainty.ipynb #objective
 #| code-fold: true
 class MultiTaskObjective(Objective):
-    "Attribute loss and re-ID loss, weighted (the report, section 3); a task that is not trained has loss 0."
+    """Attribute loss and re-ID loss, weighted (the report, section 3); a task that is not trained has loss 0.
+
+    It asks the device nothing: the re-ID loss of a batch without triplets, or with more than k images of one person, is NaN.
+    """
 
     def __init__(
         self,
@@ -75,10 +78,16 @@ class MultiTaskObjective(Objective):
         self.config, self.names, self.n = config, [a.name for a in model.schema], len(attributes)
         self.weighting = UncertaintyWeighting(config.form)
         self.identify = None if model.embedding is None else model.embedding.classify_identity
-        self.class_weights = None
         if config.class_weight_power > 0:
             targets = torch.tensor(attribute_targets(people, attributes))
-            self.class_weights = class_weights(targets, config.class_weight_power, attributes)
+            for i, weight in enumerate(class_weights(targets, config.class_weight_power, attributes)):
+                self.register_buffer(f"class_weight_{i}", weight, persistent=False)
+
+    @property
+    def class_weights(self) -> list[Tensor] | None:  # (classes,) per attribute
+        "What a mistake costs, class by class; None: all alike."
+        buffers = self.named_buffers(recurse=False)  # they go where the objective goes
+        return [x for name, x in buffers if name.startswith("class_weight_")] or None
 
     def forward(self, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
         "loss_ar and loss_id; loss_junk and loss_identity where they are learned, added to these; the weighted total."
@@ -92,8 +101,7 @@ class MultiTaskObjective(Objective):
     def _attributes(self, outputs: Mapping[str, Tensor], targets: Tensor) -> dict[str, Tensor]:
         "Mean of the people's cross-entropies; that of junk, whose column is the last, where it is known."
         logits = [outputs[name] for name in self.names]
-        weights = self.class_weights and [w.to(targets.device) for w in self.class_weights]
-        losses = {"loss_ar": attribute_loss(logits[: self.n], targets[:, : self.n], weights)}
+        losses = {"loss_ar": attribute_loss(logits[: self.n], targets[:, : self.n], self.class_weights)}
         if targets.shape[1] > self.n:
             losses["loss_junk"] = attribute_loss(logits[self.n :], targets[:, self.n :])
         return losses
@@ -102,7 +110,7 @@ class MultiTaskObjective(Objective):
         "Triplet loss, and the identity classifier's loss where people are numbered. Junk belongs to nobody."
         config, pids = self.config, targets["pids"]
         embeddings = embeddings[: len(pids)]
-        losses = {"loss_id": triplet_loss(embeddings, pids, config.margin, config.mining)}
+        losses = {"loss_id": triplet_loss(embeddings, pids, config.margin, config.mining, config.k)}
         if config.identity_weight > 0 and "labels" in targets and self.identify is not None:
             named = identity_loss(self.identify(embeddings), targets["labels"], config.identity_smoothing)
             losses["loss_identity"] = config.identity_weight * named

@@ -36,6 +36,8 @@ from nbdev.config import get_config
 from nbformat.v4 import new_markdown_cell
 from reference import shelves, smalldocs, write_reference
 from site_files import PAGES, SITE, finish_site
+from try_page import PAGE as TRY
+from try_page import is_fresh as try_is_fresh
 
 LINKED = re.compile(r"(?<=\])\(([\w./]*\.ipynb)?(?:#([^)]+))?\)")  # to a notebook or to a heading
 OTHER_SENSE = {  # where a word of the glossary means something else
@@ -68,6 +70,7 @@ def process() -> None:
     for name in ("styles.css", "sidebar.yml"):
         shutil.copy(NBS / name, PAGES)
     shutil.copytree(NBS / "images", PAGES / "images", dirs_exist_ok=True)
+    shutil.copy(TRY, PAGES)  # or links to it would be taken for broken
 
 
 # Pages
@@ -115,6 +118,13 @@ def site_link(
     return f"({plain(link[1] or '')}{'#' + anchor(link[2]) if link[2] else ''})"
 
 
+def with_try(
+    text: str,  # Markdown of a page at the top
+) -> str:
+    "The same with links to the page `try` as the site has it."
+    return text.replace(f"](../{TRY.relative_to(ROOT).as_posix()})", f"]({TRY.name})")
+
+
 def places(
     code: str,  # of a cell
     wanted: set[str],  # "atomic_write"
@@ -158,7 +168,7 @@ def write_page(
         if cell.cell_type == "raw":  # smalldocs names pages as the notebooks are named
             cell.source = re.sub(r"^output-file:.*\n", "", cell.source, flags=re.M)
         elif cell.cell_type == "markdown":
-            cell.source = re.sub(LINKED, site_link, cell.source)
+            cell.source = with_try(re.sub(LINKED, site_link, cell.source))
             cell.source = link_terms(cell.source, left) if linked else cell.source
         else:
             link_outputs(cell)
@@ -214,10 +224,11 @@ def entries(
 def write_sidebar(
     reference: dict[str, str],  # module -> its page
 ) -> None:
-    "Both shelves with their times, then the reference."
+    "The page `try`, both shelves with their times, then the reference."
     file = PAGES / "sidebar.yml"
     config = yaml.safe_load(file.read_text(encoding="utf-8"))
     contents = entries(config["website"]["sidebar"]["contents"])
+    contents.insert(1, {"text": "Try it: who is found?", "href": TRY.name})
     pages: list = [{"text": "All modules", "href": "reference/index.qmd"}]
     for title, modules in shelves(reference).items():
         inner = [
@@ -230,8 +241,9 @@ def write_sidebar(
 
 
 def stale() -> list[str]:  # names
-    "Notebooks that show what another code, package or data gave."
-    return [named(path) for path in NOTEBOOKS if not is_fresh(nbformat.read(path, as_version=4))]
+    "Notebooks, and the page `try`, that show what another code, package or data gave."
+    old = [named(path) for path in NOTEBOOKS if not is_fresh(nbformat.read(path, as_version=4))]
+    return old if try_is_fresh() else [*old, TRY.relative_to(ROOT).as_posix()]
 
 
 def build(
@@ -253,6 +265,7 @@ def build(
     shutil.move(PAGES / SITE.name, SITE)
     shutil.copytree(PAGES / "images", SITE / "images", dirs_exist_ok=True)  # what plain HTML shows, too
     finish_site(taught())
+    shutil.copy(TRY, SITE)  # it is finished, and its locks let nothing be added
 
 
 if __name__ == "__main__":

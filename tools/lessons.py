@@ -82,6 +82,14 @@ def uncommented(
     return ast.unparse(ast.parse(source))
 
 
+def digest_of(
+    names: set[str],  # of modules
+) -> str:  # 16 hexadecimal digits
+    "A short name for the code of these modules; comments do not count."
+    files = (MODULES[name] for name in sorted(names))
+    return digest(*(uncommented(path.read_text(encoding="utf-8")) for path in files))
+
+
 def mark(
     lesson: NotebookNode,
 ) -> dict[str, str]:  # digests of code, package, data and outputs
@@ -91,7 +99,6 @@ def mark(
     used = closure(set().union(*(imports(plain(source), MODULES) for source in sources)), MODULES)
     if "CHECKS" not in "\n".join(sources):  # a test tries every solution: what `check` prints stays as it is
         used = {name for name in used if not CHECKS.match(name)}
-    package = [MODULES[name] for name in sorted(used)]
     named = re.findall(r"\.\./((?:results|bench)[\w/.-]*)", "\n".join(sources))  # from either shelf
     read = sorted(set(named) - {"results/bands.json", "results/mistakes.json"})
     files = [file for name in read for file in sorted([ROOT / name, *(ROOT / name).glob("**/*.json")])]
@@ -102,7 +109,7 @@ def mark(
     bands = [json.loads(file.read_text()) for file in own if file.exists()]
     return {
         "code": digest(*sources),
-        "package": digest(*(uncommented(path.read_text(encoding="utf-8")) for path in package)),
+        "package": digest_of(used),
         "data": digest(
             *(file.read_text(encoding="utf-8") for file in files if file.is_file()),
             *(json.dumps(found.get(number)) for found in bands for number in asked),

@@ -46,6 +46,8 @@ def data_check(args: argparse.Namespace) -> None:
     if issues:
         remedy = "mend them, or leave image files out with --write-skip-list FILE"
         raise ReidError(f"{args.dir}: {len(issues)} issues; {remedy}")
+    if not args.write_skip_list:
+        print(f"{args.dir}: no issue; every image can be read")
 
 
 def data_unpack(args: argparse.Namespace) -> None:
@@ -122,7 +124,7 @@ def evaluate(args: argparse.Namespace) -> None:
     import pandas as pd
 
     from reid_course.cli.archive import read_skip_list
-    from reid_course.data import load_dataset
+    from reid_course.data import load_dataset, without_junk
     from reid_course.engine.devices import pick_device
     from reid_course.engine.processes import launched
     from reid_course.scoring import score
@@ -137,6 +139,8 @@ def evaluate(args: argparse.Namespace) -> None:
         scores = 100 * pd.Series(score(model, *tables, group, args.re_rank), dtype=float).dropna()
         none = "no score: nobody has two images, and no attribute is labelled"
         say(f"\n{title}\n{scores.to_string(float_format='{:.2f}'.format) if len(scores) else none}")
+        if len(scores) and without_junk(model.schema) and "accuracy" not in scores:
+            say("attributes are not scored: none of these images has a label")
 
 
 def _scored(
@@ -151,7 +155,11 @@ def _scored(
     try:
         held = run.held_out(data)
         if len(held):
-            parts[f"{held.pid.nunique()} held-out people, {len(held)} images, %"] = (held, None)
+            people = held.pid[held.pid > 0].nunique()  # images may be of nobody known
+            who = (
+                f"{people} held-out people, {len(held)} images" if people else f"{len(held)} held-out images"
+            )
+            parts[f"{who}, %"] = (held, None)
     except ReidError as error:
         if not data.can_be_scored:
             raise
@@ -189,6 +197,7 @@ def index(args: argparse.Namespace) -> None:
 def search(args: argparse.Namespace) -> None:
     "Search a stored gallery, or the gallery of a data set: all its images where it has none."
     from reid_course.cli import galleries
+    from reid_course.engine.decode import read_image
     from reid_course.engine.run import RunFolder
 
     if not (args.query or args.where):
@@ -205,6 +214,8 @@ def search(args: argparse.Namespace) -> None:
 
         run = Run(args.run)
         model = run.model(args.device)
+        if args.query:
+            read_image(args.query)  # what cannot be asked is refused before anything is looked at
         gallery = galleries.fresh(args, run, model) if args.data else galleries.stored(args, run, model)
     else:  # words alone need no network
         gallery = galleries.stored(args, RunFolder(args.run))

@@ -130,7 +130,10 @@ def wishes(
 ) -> dict[str, list[str]]:  # attribute -> classes that will do
     "What an answer has to be like. `ReidError`: the network does not know it."
     if words and not schema:
-        raise ReidError(f"{run} has no attribute heads; expected a run trained for both tasks")
+        remedy = (
+            "expected a run trained on labelled attributes (attributes.csv in the data), or --query alone"
+        )
+        raise ReidError(f"{run} has no attribute heads; {remedy}")
     return parse_where(words, schema)
 
 # %% ../../nbs/workshop/galleries.ipynb #gall10

@@ -190,7 +190,10 @@ def predict(args: argparse.Namespace) -> None:
     model = Run(args.run).model(args.device)
     schema = without_junk(model.schema)
     if not schema:
-        raise ReidError(f"{args.run} has no attribute heads; expected a run trained for both tasks")
+        remedy = (
+            "expected a run trained on labelled attributes (attributes.csv in the data), not for reid alone"
+        )
+        raise ReidError(f"{args.run} has no attribute heads; {remedy}")
     found = find_pictures(args.images)
     n = len(found.paths)
     print(escape_line(f"{found.summary}; attributes {', '.join(a.name for a in schema)}"), flush=True)

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..errors import ReidError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from reid_course.model import ReidModel
     from reid_course.pages.cards import KnownPictures
     from reid_course.retrieval import Gallery
@@ -70,7 +72,15 @@ def searched_gallery(
     known = KnownPictures(gallery.table)
     gone = f"; the files of {known.missing:,} are gone" if known.missing else ""
     shown = f"{uri}: {describe(gallery)}{gone}"
-    return Searched(gallery, known, {}, f"searched: {shown}", shown)
+    return Searched(gallery, known, _names(gallery.table), f"searched: {shown}", shown)
+
+
+def _names(table: "pd.DataFrame") -> dict[int, str]:
+    "What the people of a stored gallery are called, by pid."
+    if not {"pid", "person"} <= set(table):
+        return {}
+    some = table[table.pid > 0]
+    return dict(zip(some.pid, some.person, strict=True))
 
 # %% ../../nbs/workshop/serving.ipynb #serving09
 def serve(args: argparse.Namespace) -> None:

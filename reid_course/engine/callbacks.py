@@ -7,8 +7,10 @@ __all__ = ['StockStridesFirst', 'EMA', 'EarlyStopping', 'Checkpoint', 'CsvLog', 
 
 # %% ../../nbs/workshop/callbacks.ipynb #59a75090
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -43,13 +45,25 @@ class EMA(Callback):
         trainer: Trainer,  # whose model is averaged
         decay: float,  # share of the old in the new, a step, 0..1
     ):
-        mean = get_ema_multi_avg_fn(decay)
-        self.average = AveragedModel(trainer.model, multi_avg_fn=mean, use_buffers=True)
+        self.mean, self.begun = get_ema_multi_avg_fn(decay), False
+        self.average = AveragedModel(trainer.model, use_buffers=True)
         trainer.eval_model = self.average.module
 
+    @torch.no_grad()
     def on_step(self, trainer: Trainer, losses: dict[str, Tensor]) -> None:
-        "Take the new weights in."
-        self.average.update_parameters(trainer.model)
+        "Take the new weights in, the first as they are; `update_parameters` would ask a tensor which these are."
+        models = self.average.module, trainer.model
+        for floats in (True, False):  # batch norms count in integers
+            own, new = (
+                [x for x in chain(model.parameters(), model.buffers()) if x.is_floating_point() is floats]
+                for model in models
+            )
+            if own and self.begun:
+                self.mean(own, new, None)
+            elif own:
+                torch._foreach_copy_(own, new)
+        self.average.n_averaged += 1
+        self.begun = True
 
     def state_dict(self) -> dict[str, Tensor]:
         "The averaged weights."
@@ -58,6 +72,7 @@ class EMA(Callback):
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         "Go on averaging."
         self.average.load_state_dict(state)
+        self.begun = bool(self.average.n_averaged > 0)
 
 
 class EarlyStopping(Callback):

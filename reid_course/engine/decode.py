@@ -84,7 +84,8 @@ def _readable(path: str | Path) -> Generator[BinaryIO]:
         with Path(path).open("rb") as file:
             yield file
     except Exception as error:  # Pillow's decoders raise a dozen kinds, all of them meaning the same
-        raise ReidError(f"{path}: not a readable image ({error}); replace it or remove it") from error
+        remedy = "replace it or remove it" if Path(path).is_file() else "expected the name of an image file"
+        raise ReidError(f"{path}: not a readable image ({error}); {remedy}") from error
 
 
 def _opened(file: BinaryIO, size: tuple[int, int] | None) -> Image.Image:

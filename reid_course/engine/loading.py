@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from .devices import to_device
 from ..errors import ReidError
 
 # %% ../../nbs/workshop/loading.ipynb #1be5c948
@@ -57,7 +58,7 @@ def read_ahead(
     for images in loader:
         if isinstance(images, ReidError):
             raise images
-        yield torch.from_numpy(images).to(device)
+        yield to_device(torch.from_numpy(images), device)
 
 
 def _cores() -> int:

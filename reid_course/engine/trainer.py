@@ -176,6 +176,15 @@ class Trainer:
     def _learn(self, batches: Batches, title: str) -> dict[str, float]:
         "The steps of an epoch; the mean of each loss, and the last learning rate."
         self.model.train()
+        losses, lr = self._steps(batches, title)
+        table = torch.stack([torch.stack([*row.values()]) for row in losses]).cpu()
+        names = list(losses[0])
+        self._check(table, names)
+        means = zip(names, table.mean(0).tolist(), strict=True)
+        return {f"train_{name}": mean for name, mean in means} | {"lr": lr}
+
+    def _steps(self, batches: Batches, title: str) -> tuple[list[dict[str, Tensor]], float]:
+        "The losses of an epoch's steps, on the device: in here nobody asks for a value, so it never waits for us."
         count, losses, lr = len(batches), [], float("nan")
         steps = batches(self.epoch)
         for i, batch in enumerate(progress(steps, title, count) if self.group.rank == 0 else steps):
@@ -183,11 +192,7 @@ class Trainer:
             losses.append(self.step(batch, lr))
             for callback in self.callbacks:
                 callback.on_step(self, losses[-1])
-        table = torch.stack([torch.stack([*row.values()]) for row in losses]).cpu()
-        names = list(losses[0])
-        self._check(table, names)
-        means = zip(names, table.mean(0).tolist(), strict=True)
-        return {f"train_{name}": mean for name, mean in means} | {"lr": lr}
+        return losses, lr
 
     def _check(self, losses: Tensor, names: list[str]) -> None:
         "`ReidError` naming epoch, batch and loss that is not finite; a weight can be broken by the last step."
@@ -196,7 +201,7 @@ class Trainer:
         if broken:
             batch, column = broken[0]
             raise ReidError(f"{where} {batch + 1}: {names[column]} is {losses[batch, column]}; {remedy}")
-        if not all(bool(x.isfinite().all()) for x in self.model.state_dict().values()):
+        if not torch.stack([x.isfinite().all() for x in self.model.state_dict().values()]).all():
             raise ReidError(
                 f"{where} {len(losses)}: a weight of the network is not finite after it; {remedy}"
             )

@@ -111,7 +111,11 @@ _CLICKED = """element.addEventListener("click", event => {
   if (button) trigger("click", {picture: Number(button.dataset.picture)});
 });"""
 _SHOW = """() => { const title = document.getElementById("seen-title");
-  if (title) { title.focus({preventScroll: true}); title.closest("section").scrollIntoView({block: "nearest"}); } }"""
+  if (!title) return;
+  const seen = title.closest("section"), wide = matchMedia("(min-width: 45rem)").matches;
+  seen.querySelectorAll("details").forEach(part => part.open = wide);
+  title.focus({preventScroll: true});
+  if (wide) seen.querySelector("figure").scrollIntoView({block: "nearest"}); else seen.scrollIntoView(); }"""
 
 
 def import_gradio() -> Any:
@@ -189,6 +193,7 @@ def _wire(
     (file, samples, card), (controls, ranked), (second, pair) = asking, finding, pairing
     first, other = gr.State(None), gr.State(None)
     quiet = {"api_visibility": "private", "show_progress": "hidden"}
+    quiet["trigger_mode"] = "always_last"  # what is asked meanwhile is answered next, not lost
 
     def look(path: str | None) -> tuple[Seen | None, str]:
         return answerer.look(path)
@@ -203,8 +208,10 @@ def _wire(
     asked = [gr.on([file.upload, file.clear], look, file, [first, card], **quiet)]
     asked += [html.click(take, None, [first, card, file], **quiet) for html in (samples, ranked)]
     for event in asked:
-        event.then(answerer.found, [first, *controls], ranked, **quiet)
+        found = event.then(answerer.found, [first, *controls], ranked, **quiet)
         event.then(answerer.pair, [first, other], pair, **quiet)
-        event.then(None, js=_SHOW, api_visibility="private")
+        found.then(
+            None, js=_SHOW, api_visibility="private"
+        )  # what is found makes the page long enough to scroll
     gr.on([c.change for c in controls], answerer.found, [first, *controls], ranked, **quiet)
     gr.on([second.upload, second.clear], compare, [second, first], [other, pair], **quiet)

@@ -9,6 +9,13 @@ function make(tag, properties = {}, ...children) {
   return element;
 }
 
+function shape(tag, properties, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(properties)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
 const options = (words) => words.map((word, i) => make("option", { value: i }, word));
 
 // Charts: as Python made them, in the colours of the reader's scheme
@@ -77,33 +84,49 @@ if (at("counts")) {
 
 // The explorer: a query, what is kept, and what is found for it
 
-const STEP = 30; // pictures shown before one asks for more
+const STEP = matchMedia("(min-width: 62rem)").matches ? 16 : 12; // pictures shown before one asks for more: whole rows
 
 function explore({ pictures, models, questions, first }) {
   const n = pictures.length;
-  const tables = models.map((model) => new Float32Array(Uint8Array.from(atob(model.distances), (c) => c.charCodeAt(0)).buffer));
+  const floats = (text) => new Float32Array(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
+  const tables = models.map((model) => floats(model.distances));
+  const probabilities = models.map((model) => model.said && floats(model.probabilities));
+  const begins = []; // of each attribute's classes among all classes
+  const width = questions.reduce((sum, { classes }) => (begins.push(sum), sum + classes.length), 0);
   let query = first, shown = STEP;
   const model = () => models[at("model").value];
   const who = ({ person, camera }) => person + (camera === null ? "" : `, camera ${camera}`);
-  const filters = () => [...at("wanted").querySelectorAll("select")].filter((select) => select.value !== "");
+  const conditions = () => [...at("wanted").querySelectorAll("select")].filter((select) => select.value !== "").map((select) => ({ q: Number(select.name), c: Number(select.value) }));
+  const byWords = () => at("words").checked;
+  const across = () => at("other").checked;
+  const ap = () => (across() ? model().ap_cross_camera : model().ap);
 
   function ranked() {
     const distance = tables[at("model").value].subarray(query * n, (query + 1) * n);
-    const own = pictures[query], wanted = filters();
+    const own = pictures[query], wanted = conditions();
     const fits = (picture, i) =>
       i !== query &&
-      (!at("other").checked || (picture.camera !== null && picture.camera !== own.camera)) &&
-      wanted.every((select) => model().said?.[i][select.name] === Number(select.value));
+      !(across() && picture.pid === own.pid && picture.camera === own.camera) &&
+      wanted.every(({ q, c }) => model().said?.[i][q] === c);
     const rows = [...pictures.keys()].filter((i) => fits(pictures[i], i));
     rows.sort((a, b) => distance[a] - distance[b]); // stable: ties stay in the gallery's order
     return rows.map((i) => ({ i, distance: distance[i], right: pictures[i].pid === own.pid }));
   }
 
+  function worded() { // as the gallery: a product of 32-bit numbers, attribute by attribute
+    const wanted = conditions(), p = probabilities[at("model").value];
+    if (!wanted.length || !p) return [];
+    const score = pictures.map((_, i) => wanted.reduce((product, { q, c }) => Math.fround(product * p[i * width + begins[q] + c]), 1));
+    const truth = ({ true: own }) => (wanted.some(({ q, c }) => own[q] >= 0 && own[q] !== c) ? false : wanted.some(({ q }) => own[q] < 0) ? null : true);
+    return [...pictures.keys()].sort((a, b) => score[b] - score[a]).map((i) => ({ i, score: score[i], right: truth(pictures[i]) }));
+  }
+
   function showQuery() {
-    const picture = pictures[query], ap = model().ap[query];
+    const picture = pictures[query], own = ap()[query];
     Object.assign(at("query"), { src: picture.src, alt: `Query: ${who(picture)}` });
     at("query-name").textContent = who(picture);
-    const found = ap === null ? "No other picture of this person is here." : `Average precision among all pictures here: ${ap.toFixed(1)} %`;
+    const nobody = `No other picture of this person${across() ? " by another camera" : ""} is here.`;
+    const found = own === null ? nobody : `Average precision here, ${across() ? "cross-camera" : "all cameras"}: ${own.toFixed(1)}\u00a0%`;
     at("query-file").replaceChildren(picture.file, make("br"), found);
     const { said, sure } = model();
     const rows = questions.map(({ name, classes }, q) => {
@@ -123,7 +146,7 @@ function explore({ pictures, models, questions, first }) {
     at("answers").parentElement.hidden = !said && picture.true.every((c) => c < 0);
     for (const button of at("thumbs").children) {
       const chosen = Number(button.value) === query;
-      button.setAttribute("aria-pressed", chosen);
+      button.setAttribute("aria-pressed", chosen && !byWords());
       button.tabIndex = chosen ? 0 : -1; // one stop for Tab; arrows move inside
       if (chosen) reveal(button, at("thumbs"));
     }
@@ -136,45 +159,61 @@ function explore({ pictures, models, questions, first }) {
   }
 
   function showFound() {
-    const list = ranked(), count = list.filter((found) => found.right).length;
-    const items = list.slice(0, shown).map(({ i, distance, right }, rank) => {
-      const picture = pictures[i], mark = right ? "✓" : "✗";
-      const name = `Rank ${rank + 1}, ${right ? "right" : "wrong"}: ${who(picture)}, distance ${distance.toFixed(2)}. Search with it`;
-      const line = make("span", { className: "first" }, make("b", { className: right ? "right" : "wrong" }, `${rank + 1} ${mark}`), distance.toFixed(2));
+    const list = byWords() ? worded() : ranked(), count = list.filter((found) => found.right).length;
+    const items = list.slice(0, shown).map(({ i, distance, score, right }, rank) => {
+      const picture = pictures[i], [mark, word, kind] = right === null ? ["", "truth unknown", ""] : right ? ["✓", "right", "right"] : ["✗", "wrong", "wrong"];
+      const near = score === undefined ? distance.toFixed(2) : `${(100 * score).toFixed(score < 0.1 ? 1 : 0)}\u00a0%`;
+      const name = `Rank ${rank + 1}, ${word}: ${who(picture)}, ${score === undefined ? "distance" : "probability"} ${near}. Search with it`;
+      const line = make("span", { className: "first" }, make("b", { className: kind }, `${rank + 1} ${mark}`), near);
       const camera = picture.camera === null ? "" : make("span", { className: "soft" }, `camera ${picture.camera}`);
       const button = make("button", { type: "button", value: i, title: picture.file }, make("img", { src: picture.src, alt: "" }), line, make("span", {}, picture.person), camera);
       button.setAttribute("aria-label", name);
-      return make("li", { className: right ? "hit" : "miss" }, button);
+      return make("li", { className: right === null ? "open" : right ? "hit" : "miss" }, button);
     });
     at("ranked").replaceChildren(...items);
     at("more").hidden = list.length <= shown;
-    at("status").textContent = list.length ? `${list.length} of ${n - 1} pictures, nearest first; ${count} of them show the query’s person.` : "No picture fits: clear a filter.";
-    showDistances(list);
+    at("status").textContent = said(list.length, count);
+    if (!byWords()) showDistances(list);
   }
 
-  function showDistances(list) {
-    const points = (right, name, colour, size) => {
-      const own = list.map((found, i) => ({ ...found, rank: i + 1 })).filter((found) => found.right === right);
-      return { name, x: own.map((f) => f.rank), y: own.map((f) => f.distance), mode: "markers", marker: { color: colour, size }, hovertemplate: "rank %{x}, distance %{y:.2f}<extra></extra>" };
-    };
-    const { plain, right } = page.palette;
-    const data = [points(false, "other people", plain, 5), points(true, "the query’s person", right, 9)];
-    // the first ranks matter most: a logarithmic axis gives them the room
-    const layout = { showlegend: true, xaxis: { type: "log", dtick: 1, title: { text: "rank" } }, yaxis: { title: { text: "distance" }, rangemode: "tozero" } };
-    draw(at("distances"), { data, layout });
-    const hits = data[1].x;
+  function said(found, right) {
+    if (byWords()) return found ? `All ${found} pictures, the most probable first; ${right} truly fit.` : "Choose an answer above: hat yes, say, or a colour.";
+    const kept = conditions().map(({ q, c }) => `, ${questions[q].name} ${questions[q].classes[c]}`).join("");
+    if (!found) return `No picture fits${kept}: clear a condition.`;
+    return `${found} of ${n - 1} pictures, ${across() ? "cross-camera" : "all cameras"}${kept}, nearest first; ${right} show the query’s person.`;
+  }
+
+  function showDistances(list) { // rank on a logarithmic axis: the first ranks matter most
+    const { clientWidth: wide, clientHeight: high } = at("distances"), [left, right, top, bottom] = [34, wide - 8, 26, high - 36];
+    const most = Math.max(2, list.length), far = Math.max(...list.map((found) => found.distance), 1e-9);
+    const unit = [1, 2, 5, 10].map((m) => m * 10 ** Math.floor(Math.log10(far / 4))).find((step) => far / step <= 5);
+    const x = (rank) => left + ((right - left) * Math.log(rank)) / Math.log(most), y = (d) => bottom - ((bottom - top) * d) / far;
+    const ranks = [1, 2, 5, 10, 20, 50, 100, 200].filter((rank) => rank <= most), levels = [...Array(Math.floor(far / unit) + 1).keys()].map((i) => i * unit);
+    const word = (x, y, anchor, text) => shape("text", { x, y, "text-anchor": anchor }, text);
+    const dot = ({ distance, right }, i) => shape("circle", { cx: x(i + 1), cy: y(distance), r: right ? 4.5 : 2.5, class: right ? "hit" : "miss", "data-rank": i + 1 }, shape("title", {}, `rank ${i + 1}, distance ${distance.toFixed(2)}`));
+    const dots = list.map(dot), hits = list.flatMap((found, i) => (found.right ? [i + 1] : []));
+    at("distances").replaceChildren(shape("svg", { "aria-hidden": true },
+      ...levels.flatMap((d) => [shape("line", { x1: left, x2: right, y1: y(d), y2: y(d) }), word(left - 6, y(d) + 4, "end", Number(d.toPrecision(3)))]),
+      ...ranks.map((rank) => word(x(rank), bottom + 18, "middle", rank)),
+      shape("circle", { cx: left + 5, cy: 8, r: 4.5, class: "hit" }), word(left + 15, 12, "start", "the query’s person"),
+      shape("circle", { cx: left + 150, cy: 8, r: 2.5, class: "miss" }), word(left + 158, 12, "start", "other people"),
+      word((left + right) / 2, high - 2, "middle", "rank"), ...dots.filter((_, i) => !list[i].right), ...dots.filter((_, i) => list[i].right)));
     at("distances").setAttribute("aria-label", `Sorted distances; the query’s person at ${hits.length ? `ranks ${hits.slice(0, 10).join(", ")}${hits.length > 10 ? " and further" : ""}` : "no rank"}`);
   }
 
   function show() {
     shown = STEP;
+    at("question").hidden = at("asked-with").hidden = byWords();
+    at("conditions").firstChild.textContent = byWords() ? "Rank by how probable these answers are" : "Filter by what the network answers";
+    if (byWords()) at("conditions").open = true;
+    at("other-choice").hidden = byWords() || pictures.every((picture) => picture.camera === null);
     showQuery();
     showFound();
   }
 
   function showThumbs() {
-    const places = [...pictures.keys()], ap = model().ap;
-    if (at("order").value === "worst") places.sort((a, b) => (ap[a] ?? Infinity) - (ap[b] ?? Infinity));
+    const places = [...pictures.keys()], own = ap();
+    if (at("order").value === "worst") places.sort((a, b) => (own[a] ?? Infinity) - (own[b] ?? Infinity));
     const image = (i) => make("img", { src: pictures[i].src, alt: who(pictures[i]) });
     at("thumbs").replaceChildren(...places.map((i) => make("button", { type: "button", value: i }, image(i))));
     show();
@@ -182,16 +221,18 @@ function explore({ pictures, models, questions, first }) {
 
   function choose(button) {
     query = Number(button.value);
+    if (byWords()) clear("picture"); // a search with a picture begins without conditions
     show();
   }
 
   at("thumbs").addEventListener("click", (event) => event.target.closest("button") && choose(event.target.closest("button")));
   at("thumbs").addEventListener("keydown", (event) => {
-    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
     const buttons = [...at("thumbs").children], here = buttons.indexOf(event.target);
-    if (step === undefined || !buttons[here + step]) return;
+    const row = buttons.filter((button) => button.offsetTop === buttons[0].offsetTop).length;
+    const there = { ArrowRight: here + 1, ArrowDown: here + row, ArrowLeft: here - 1, ArrowUp: here - row, Home: 0, End: n - 1 }[event.key];
+    if (!buttons[there]) return;
     event.preventDefault();
-    buttons[here + step].focus();
+    buttons[there].focus();
   });
   at("ranked").addEventListener("click", (event) => {
     const button = event.target.closest("button");
@@ -208,14 +249,18 @@ function explore({ pictures, models, questions, first }) {
 
   at("model").append(...options(models.map((model) => model.name)));
   at("model-choice").hidden = models.length < 2;
-  at("other-choice").hidden = pictures.every((picture) => picture.camera === null);
-  at("filters").hidden = !models.some((model) => model.said) && at("other-choice").hidden;
+  at("ways").hidden = at("conditions").hidden = !models.some((model) => model.said);
+  at("filters").hidden = at("ways").hidden && pictures.every((picture) => picture.camera === null);
   if (models.some((model) => model.said))
     at("wanted").append(...questions.map(({ name, classes }, q) =>
       make("label", {}, name, make("select", { name: q }, make("option", { value: "" }, "any"), ...options(classes)))));
-  const filter = () => { shown = STEP; showFound(); };
-  at("filters").addEventListener("change", filter);
-  at("clear").addEventListener("click", () => { at("filters").reset(); filter(); });
+  function clear(way) {
+    at("filters").reset();
+    at("filters").elements.way.value = way;
+  }
+  at("filters").addEventListener("change", showThumbs);
+  at("clear").addEventListener("click", () => { clear(byWords() ? "words" : "picture"); showThumbs(); });
+  new ResizeObserver(() => byWords() || showDistances(ranked())).observe(at("distances"));
   for (const id of ["model", "order"]) at(id).addEventListener("change", showThumbs);
   showThumbs();
 }

@@ -62,6 +62,7 @@ def write_page(
     charts: "Charts",
     explorer: Mapping[str, Any] | None = None,  # of `gather`; None: nothing to search
     guess: Mapping[str, float | None] = {},  # accuracy of the most frequent answer by attribute, 0..1
+    home: str = "",  # the address of the site that the page is part of, "index.html"
 ) -> Path:  # the html file
     "One self-contained page of tables, charts and a gallery to search."
     from jinja2 import Environment
@@ -69,15 +70,17 @@ def write_page(
 
     here = files("reid_course.pages")
     template, script = (here.joinpath(f"report.{end}").read_text(encoding="utf-8") for end in ("jinja", "js"))
-    scripts = [get_plotlyjs(), script]
+    scripts = [get_plotlyjs(), script] if charts else [script]  # 4.8 MB, and drawn with nowhere else
     content: dict[str, Any] = {
         "title": title,
         "facts": facts,
         "charts": charts,
         "notes": NOTES,
         "explorer": explorer,
+        "home": home,
     }
     content["asks"] = explorer is not None and any("confusion" in model for model in explorer["models"])
+    content["answers"] = explorer is not None and any("said" in model for model in explorer["models"])
     content["tables"] = {caption: table.reset_index() for caption, table in tables.items()}
     content["font"] = base64.b64encode(here.joinpath("fonts", FONT).read_bytes()).decode()
     content["palette"], content["dark"] = PALETTE, _dark_colours()

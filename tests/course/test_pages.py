@@ -34,12 +34,15 @@ def test_stale_lessons_are_named(tmp_path, monkeypatch):
     page = tmp_path / "a.ipynb"
     nbformat.write(new_notebook(cells=[new_code_cell("1 + 1")]), page)
     monkeypatch.setattr(docs, "NOTEBOOKS", [page])
+    monkeypatch.setattr(docs, "try_is_fresh", lambda: True)
     monkeypatch.setattr(addresses, "NBS", tmp_path)
     assert docs.stale() == ["a.ipynb"]
     lesson = nbformat.read(page, as_version=4)
     lesson.metadata["reid_course"] = mark(lesson)
     nbformat.write(lesson, page)
     assert docs.stale() == []
+    monkeypatch.setattr(docs, "try_is_fresh", lambda: False)
+    assert docs.stale() == ["results/try/try.html"]
 
 
 def test_sidebar_has_every_page():

@@ -61,7 +61,7 @@ def test_lines_for_who_wants_the_library(tmp_path):
     assert code == 0, said
     labelled = re.findall(r"^(\d+) +(?:young|teenager|adult|old) ", said, re.M)  # a wide table may wrap
     assert labelled[:3] == ["0", "1", "2"], said
-    assert 1 <= len(re.findall("people/bounding_box_test/", said)) <= 5, said
+    assert 1 <= len(re.findall("drawn/bounding_box_test/", said)) <= 5, said
 
 
 def made(folder, *cells):

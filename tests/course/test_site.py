@@ -14,6 +14,7 @@ from browser import WIDTHS, barriers, opened, served, with_fonts
 from bs4 import BeautifulSoup
 from listing import NOTEBOOKS, ROOT
 from support import copy_tree, run
+from try_page import PAGE as TRY
 
 SMALL = ["index", "start", "08_triplet", "10_metrics", "workshop/files"]
 LARGEST = 2_000_000  # bytes of a page with its pictures
@@ -161,7 +162,14 @@ def unreached(
 def test_site_in_a_browser(browser, tmp_path):
     site = built(tmp_path, *SMALL)
     pages = ["index.html", "triplet.html", "workshop/files.html"]
-    assert seen(browser, site, pages, (390, 1440)) == []
+    assert seen(browser, site, [*pages, TRY.name], (390, 1440)) == []
+    assert (site / TRY.name).read_bytes() == TRY.read_bytes()  # its locks let nothing be added
+    for name, address in (("index.html", "try.html"), ("workshop/files.html", "../try.html")):
+        page = BeautifulSoup((site / name).read_text(encoding="utf-8"), "html.parser")
+        (line,) = [a for a in page.select("#quarto-sidebar a, .sidebar a") if "Try it" in a.get_text()][:1]
+        assert line["href"].removeprefix("./") == address
+    front = BeautifulSoup((site / "index.html").read_text(encoding="utf-8"), "html.parser")
+    assert [a["href"] for a in front.select("main a[href$='try.html']")] == ["try.html"]
     assert trail(site, "triplet.html")[:2] == ["Course", "Batches and losses"]
     assert trail(site, "workshop/files.html")[:2] == ["Workshop", "Engine: files and arrays"]
     assert trail(site, "reference/files.html")[:2] == ["Reference", "reid_course.engine"]

@@ -65,7 +65,7 @@ def test_the_demo(programs, tmp_path):
 def test_the_lines_for_who_wants_the_library(programs, tmp_path):
     (tmp_path / "lines.py").write_text("\n".join(blocks(LIBRARY, "python")))
     said = done(programs / "python", "lines.py", cwd=tmp_path)
-    assert "backpack" in said and "distance" in said and "people/bounding_box_test/" in said, said
+    assert "backpack" in said and "distance" in said and "drawn/bounding_box_test/" in said, said
 
 
 def test_the_lines_for_own_data(programs, tmp_path):

@@ -117,6 +117,24 @@ def test_a_dropped_picture_is_ranked_as_the_gallery_does(world, browser, cut_off
         assert page.title() == "Search by picture" and (wrong, cut_off) == ([], [])
 
 
+@pytest.mark.parametrize(("width", "folded"), [(390, True), (1440, False)])
+def test_what_is_found_is_in_sight_at_once(world, browser, width: int, folded: bool):
+    with on_air(world) as address:
+        page, wrong = opened(browser, address, width, until="load")
+        expect(page.locator(".samples button")).to_have_count(12)
+        drop(page, world.data.query.path[5])
+        last = page.locator(".ranked li").nth(2)
+        expect(page.locator(".seen details:not([open])" if folded else ".seen details[open]")).to_have_count(
+            1
+        )
+        expect(last).to_be_in_viewport(ratio=1)
+        expect(page.locator("#seen-title")).to_be_in_viewport(ratio=1)
+        if folded:
+            page.get_by_text("What the network says of it").click()
+        expect(page.locator(".seen tbody tr").first).to_be_visible()
+        assert wrong == []
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1440])

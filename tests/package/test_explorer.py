@@ -1,7 +1,6 @@
 """The report page where it is read: opened from disk in a real browser and held against the gallery."""
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import MISSING, WIDTHS, chromium, find_chromium, opened, with_fonts
+from hostile_people import EVIL, gallery_of, hostile_folder
 from PIL import Image
 
 from reid_course.data import ATTRIBUTES, load_dataset
@@ -19,38 +19,13 @@ from reid_course.pages.charts import chart_curves
 from reid_course.pages.explorer import gather
 from reid_course.pages.report import report_comparison, report_run, write_page
 from reid_course.retrieval import Gallery
-from reid_course.training import Run, train
+from reid_course.training import train
 
-EVIL = "<img src=x onerror=window.hacked=1>"
 NAMES = [attribute.name for attribute in ATTRIBUTES]
 CLASSES = {attribute.name: attribute.classes for attribute in ATTRIBUTES}
 QUICK = {"epochs": 1, "p": 4, "k": 2, "size": (64, 32), "weights": None}
 
 pytestmark = pytest.mark.skipif(find_chromium() is None, reason=MISSING)
-
-
-def hostile_folder(root: Path, cameras: bool = True, attributes: bool = True) -> Path:
-    "Ten drawn people in folders, whose names, and those of some files, are markup."
-    drawn = load_dataset(make_minimarket(root / "drawn", n_identities=10, size=(64, 32))).train
-    words = []
-    for pid, own in drawn.groupby("pid"):
-        person = root / "data" / f"{EVIL} & {pid}"
-        person.mkdir(parents=True)
-        for i, row in enumerate(own.itertuples()):
-            camera = f"_c{row.camid}" if cameras else ""
-            shutil.copy(row.path, person / f"{EVIL if i == 0 else i}{camera}.jpg")
-        answers = {a.name: a.classes[own[a.name].iloc[0]] for a in ATTRIBUTES}
-        words.append({"id": person.name} | answers)
-    if attributes:
-        pd.DataFrame(words).to_csv(root / "data" / "attributes.csv", index=False)
-    return root / "data"
-
-
-def gallery_of(run: Run, data: Path) -> Gallery:
-    "The held-out people as the network itself sees them."
-    gallery = Gallery(model=run.model())
-    gallery.add_images(run.held_out(data))
-    return gallery
 
 
 def found(page) -> list[int]:
@@ -119,7 +94,10 @@ def test_page_searches_as_the_gallery_does(tmp_path):
                 f"camera {row.camid}",
             ]
         right = (np.flatnonzero(expected.pid == table.pid[query]) + 1).tolist()
-        assert page.evaluate("document.getElementById('distances').data[1].x") == right
+        dots = page.eval_on_selector_all(
+            "#distances .hit[data-rank]", "dots => dots.map(d => +d.dataset.rank)"
+        )
+        assert dots == right
 
         # what is said about it, and how surely
         for name, line in zip(NAMES, page.locator("#answers tbody tr").all_inner_texts(), strict=True):
@@ -137,14 +115,36 @@ def test_page_searches_as_the_gallery_does(tmp_path):
         page.get_by_label("Order").select_option("person")
 
         # filters, and other cameras only
+        page.locator("#conditions summary").click()
         page.get_by_role("combobox", name="gender", exact=True).select_option("male")
         male = gallery.search(gallery.embeddings[query], len(gallery), {"gender": "male"})
         assert found(page) == male.drop(query, errors="ignore").index.tolist()
         page.get_by_role("button", name="Clear").click()
-        page.get_by_label("pictures of other cameras").check()
-        assert found(page) == expected.index[expected.camid != table.camid[query]].tolist()
+        page.get_by_label("cross-camera").check()
+        near = (expected.pid == table.pid[query]) & (expected.camid == table.camid[query])
+        assert near.any() and found(page) == expected.index[~near].tolist()
+        cams = table.camid.to_numpy(int)
+        across = evaluate_embeddings(*[gallery.embeddings] * 2, pids, pids, cams, cams).ap[query]
+        said = "No other picture" if np.isnan(across) else f"cross-camera: {100 * across:.1f}\u00a0%"
+        assert said in page.locator("#query-file").inner_text()
         page.get_by_role("button", name="Clear").click()
         assert found(page) == expected.index.tolist()
+
+        # words alone, then a picture of what they find
+        page.get_by_label("by words alone").check()
+        assert found(page) == [] and not page.locator("#question").is_visible()
+        where = {"up": "short", "gender": "female"}
+        for name, word in where.items():
+            page.get_by_role("combobox", name=name, exact=True).select_option(word)
+        best = gallery.search(None, len(gallery), where)
+        assert found(page) == best.index.tolist()
+        true = (best[[*where]] == [CLASSES[name].index(word) for name, word in where.items()]).all(axis=1)
+        marks = page.eval_on_selector_all("#ranked li", "items => items.map(i => i.className)")
+        assert marks == ["hit" if fits_it else "miss" for fits_it in true]
+        page.locator("#ranked button").first.click()
+        assert page.locator("#question").is_visible() and len(found(page)) == len(gallery) - 1
+        assert page.locator("#thumbs [aria-pressed=true]").get_attribute("value") == str(best.index[0])
+        page.locator("#thumbs button").nth(query).click()
 
         # the keyboard alone
         assert page.locator("#thumbs button[tabindex='0']").count() == 1
@@ -225,7 +225,7 @@ def test_one_task_alone(tmp_path, browser, tasks):
     page = checked(browser, report_run(train(data, tmp_path / "run", **QUICK, tasks=tasks), data))
     assert (
         page.locator("#asked").count()
-        == page.get_by_role("combobox", name="gender", exact=True).count()
+        == page.locator("#wanted select[name='9']").count()  # gender
         == (tasks == "attributes")
     )
     assert page.locator("#answers tbody tr").count() == 12 and len(found(page)) > 10
@@ -243,7 +243,7 @@ def test_neither_cameras_nor_attributes(tmp_path, browser):
 def test_nobody_held_out(tmp_path, browser):
     data = make_minimarket(tmp_path / "data", n_identities=8, size=(64, 32))
     page = checked(browser, report_run(train(data, tmp_path / "run", **QUICK, valid=0.0), data))
-    assert page.locator("[data-chart]").count() == 1 and page.locator("#explorer").count() == 0
+    assert page.locator("[data-chart]").count() == 2 and page.locator("#explorer").count() == 0
     assert "nobody" in page.locator("dl").inner_text()
 
 

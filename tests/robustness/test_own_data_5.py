@@ -80,6 +80,7 @@ def test_attributes_without_identities_through_the_command(tmp_path: Path, capsy
     assert lines[-1] == f"look at {tmp_path / 'run' / 'report.html'}"
     lines = said(capsys, "evaluate", tmp_path / "run", "--data", root)
     scores = dict(line.split() for line in lines[3:])
+    assert lines[2] == "4 held-out images, %"  # of nobody known, so of no number of people
     held = Run(tmp_path / "run").held_out(root)
     right = Run(tmp_path / "run").model().predict(held.path.tolist()).classes().gender == held.gender
     assert scores["accuracy_gender"] == f"{100 * right.mean():.2f}" and "mAP" not in scores
