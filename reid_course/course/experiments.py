@@ -90,7 +90,7 @@ DEMO: dict[str, Any] = {
     "schedule": "cosine",
     "warmup": 1.0,
     "weighting_lr_mult": 20.0,
-    "split_seed": 14,
+    "split_seed": 2,
 }
 "What `reid-course demo` trains with."
 
