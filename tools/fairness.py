@@ -1,7 +1,8 @@
 """How hard a data set is for simple methods: python tools/fairness.py NAME [FOLDER] writes results/fairness.json
 
 NAME is `real` or `drawn`. Without a folder, 751 people are drawn. --record FILE takes the network's scores from a run
-of results/runs; --network trains it, which takes hours and goes on where it was stopped.
+of results/runs; --network trains it and evaluates it after 200, 1000 and 5000 batches, or as many as are named, in
+hours that may be interrupted.
 """
 
 import argparse
@@ -27,7 +28,7 @@ def measured(
     data: Path,
     out: Path,  # gets the checkpoint of a network
     record: Path | None,  # a finished run
-    train: bool,  # a network
+    after: list[int] | None,  # batches of a network; [] is the function's own, None trains none
 ) -> dict[str, dict[str, float]]:
     "The scores by method."
     from reid_course.course.fairness import REPORT, from_record, network_scores, simple_methods
@@ -35,7 +36,9 @@ def measured(
     found = simple_methods(data, REPORT)
     if record:
         found |= from_record(record, BATCHES)
-    return found | (network_scores(data, out) if train else {})
+    if after is not None:
+        found |= network_scores(data, out, **{"at": tuple(after)} if after else {})
+    return found
 
 
 def main() -> None:
@@ -45,7 +48,7 @@ def main() -> None:
     parser.add_argument("name", choices=("real", "drawn"))
     parser.add_argument("folder", nargs="?", type=Path, default=RUNS / "data")
     parser.add_argument("--record", type=Path)
-    parser.add_argument("--network", action="store_true")
+    parser.add_argument("--network", nargs="*", type=int, metavar="BATCHES")
     said = parser.parse_args()
     data = drawn(said.folder) if said.name == "drawn" else said.folder
     found = measured(data, RUNS / said.name, said.record, said.network)
