@@ -9,9 +9,9 @@ from listing import ROOT
 
 RUNS = ROOT / "results" / "runs"
 # of the values of all records of version 0.1, whose configuration lists people by number; options and columns got other
-# names since, and what was called "merit" is called "selection_score"
-MEASURED = "58fc6f3f6bb54e57958c79cf6101d01c58d1bf865eb06f3b5c3403d746106722"
-N_MEASURED = 126
+# names since, and what was called "merit" is called "selection_score". MiniMarket's were measured anew on other people.
+MEASURED = "c11703cae49fab0a23e10a4a2a14797c58244943c295a7b1c57775a70606ca7b"
+N_MEASURED = 93
 
 
 def leaves(content: Any) -> list:
