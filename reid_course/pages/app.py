@@ -191,7 +191,7 @@ def _wire(
 ) -> None:
     "Say what follows from what."
     (file, samples, card), (controls, ranked), (second, pair) = asking, finding, pairing
-    first, other = gr.State(None), gr.State(None)
+    first, other, wrong = gr.State(None), gr.State(None), gr.State("")  # pictures; why the second is none
     quiet = {"api_visibility": "private", "show_progress": "hidden"}
     quiet["trigger_mode"] = "always_last"  # what is asked meanwhile is answered next, not lost
 
@@ -201,17 +201,24 @@ def _wire(
     def take(event: gr.EventData) -> tuple[Seen | None, str, None]:
         return *answerer.look(answerer.taken(event._data.get("picture"))), None
 
-    def compare(path: str | None, one: Seen | None) -> tuple[Seen | None, str]:
-        seen, refused = answerer.look(path)
-        return seen, answerer.pair(one, seen) if seen or not path else refused
+    def take_second(path: str | None) -> tuple[Seen | None, str]:
+        seen, said = answerer.look(path)
+        return seen, "" if seen else said
+
+    def compare(one: Seen | None, two: Seen | None, refused: str) -> str:
+        return refused or answerer.pair(one, two)
 
     asked = [gr.on([file.upload, file.clear], look, file, [first, card], **quiet)]
     asked += [html.click(take, None, [first, card, file], **quiet) for html in (samples, ranked)]
-    for event in asked:
-        found = event.then(answerer.found, [first, *controls], ranked, **quiet)
-        event.then(answerer.pair, [first, other], pair, **quiet)
-        found.then(
-            None, js=_SHOW, api_visibility="private"
-        )  # what is found makes the page long enough to scroll
-    gr.on([c.change for c in controls], answerer.found, [first, *controls], ranked, **quiet)
-    gr.on([second.upload, second.clear], compare, [second, first], [other, pair], **quiet)
+    search = {
+        "fn": answerer.found,
+        "inputs": [first, *controls],
+        "outputs": ranked,
+        "concurrency_id": "search",
+    }
+    for event in asked:  # scrolled to when something is found: before, the page is too short
+        event.then(**search, **quiet).then(None, js=_SHOW, api_visibility="private")
+    gr.on([c.change for c in controls], **search, **quiet)
+    asked.append(gr.on([second.upload, second.clear], take_second, second, [other, wrong], **quiet))
+    for event in asked:  # compared when both are known, whichever came last
+        event.then(compare, [first, other, wrong], pair, concurrency_id="pair", **quiet)

@@ -179,7 +179,7 @@ def test_page_is_for_everybody_and_asks_nobody(
         drop(page, other, "second")
         expect(page.locator(".same h2")).to_have_text("The same person")
         a, b = world.gallery.model.predict([query, other]).embeddings
-        assert f"Distance {((a - b) ** 2).sum() ** 0.5:.3f};" in page.locator(".worth").inner_text()
+        expect(page.locator(".worth")).to_contain_text(f"Distance {((a - b) ** 2).sum() ** 0.5:.3f};")
         seen.append(barriers(page))
         (tmp_path / "text.png").write_text("no image")
         page.locator("#first-picture").get_by_label("Clear").click()
