@@ -184,9 +184,8 @@ def weighted(
     return objective
 
 # %% ../../nbs/workshop/weightings.ipynb #wtg18
-Row = dict[
-    str, Any
-]  # weighting, setting, split, seed, majority class accuracy, seconds; last: its scores and losses
+Row = dict[str, Any]
+"Weighting, setting, split, seed, majority class accuracy, seconds; `last`: the scores and losses of the last epoch."
 
 
 def one_run(
@@ -291,9 +290,7 @@ def compared(
     rows: Sequence[Row],  # of `study`
     columns: Sequence[str] = ("accuracy", "mAP"),  # scores of the last epoch
     splits: tuple[int, int] = (1, 0),  # tuned on, judged on
-) -> (
-    pd.DataFrame
-):  # a row a comparison: weighting, score, mean difference and its error in points, seeds, p, holm
+) -> pd.DataFrame:  # weighting, score, mean difference and error (points), seeds, p, holm; a row a comparison
     "Each weighting against eq. (3), seed by seed. `ReidError`: it was not trained."
     runs = judged(rows, splits)
     if BASE not in runs:
