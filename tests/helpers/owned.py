@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
+from reid_course.cli.main import main
 from reid_course.data import ANNOTATION_COLUMNS, Dataset
 from reid_course.errors import ReidError
 from reid_course.training import Run, train
@@ -91,6 +92,14 @@ def attribute_file(file: Path) -> Path:
 
 def counts(data: Dataset) -> tuple[int, ...]:
     return tuple(len(frame) for frame in data.tables.values())
+
+
+def said(capsys: pytest.CaptureFixture, *words: object) -> list[str]:
+    "The lines of a command that works."
+    code = main([*map(str, words)])
+    out, err = capsys.readouterr()
+    assert code == 0, err
+    return out.splitlines()
 
 
 def refused(call: Callable[[], object], said: str) -> str:

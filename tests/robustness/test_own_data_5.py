@@ -9,26 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from owned import NAMES, QUICK, QUICK_FLAGS, counts, folders, official, person, refused, write
+from owned import NAMES, QUICK, QUICK_FLAGS, counts, folders, official, person, refused, said, write
 from PIL import Image, PngImagePlugin
 from support import failed
 
-from reid_course.cli.main import main
 from reid_course.data import load_dataset, scan_dataset
 from reid_course.engine.decode import read_image
 from reid_course.metrics import evaluate_embeddings
 from reid_course.model import build_model
 from reid_course.training import Run, train
 from reid_course.verification import same_person
-
-
-def said(capsys: pytest.CaptureFixture, *words: object) -> list[str]:
-    "The lines of a command that works."
-    code = main([*map(str, words)])
-    out, err = capsys.readouterr()
-    assert code == 0, err
-    return out.splitlines()
-
 
 # Rows of the first set, through the command
 

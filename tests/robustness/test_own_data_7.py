@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from owned import POSIX, QUICK, QUICK_FLAGS, folders, official
+from owned import POSIX, QUICK, QUICK_FLAGS, folders, official, said
 from support import failed
 
-from reid_course.cli.main import main
 from reid_course.data import load_dataset
 from reid_course.engine.reranking import re_rank
 from reid_course.metrics import evaluate_embeddings
@@ -25,14 +24,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
     "The official layout, and a run on it."
     root = official(tmp_path_factory.mktemp("seven") / "set")
     return root, train(root, root.parent / "run", **QUICK | {"tasks": "reid"})
-
-
-def said(capsys: pytest.CaptureFixture, *words: object) -> list[str]:
-    "The lines of a command that works."
-    code = main([*map(str, words)])
-    out, err = capsys.readouterr()
-    assert code == 0, err
-    return out.splitlines()
 
 
 def ranked(lines: list[str]) -> list[tuple[str, ...]]:
