@@ -68,9 +68,6 @@ lessons: install  ## run the notebooks that changed and store what they show; re
 functions: install  ## whether a cell would miss each exported function, of the notebooks that changed
 	$(BIN)/python tools/functions.py
 
-functions: install  ## whether a cell would miss each exported function, of the notebooks that changed
-	$(BIN)/python tools/functions.py
-
 bands: install  ## measure again what a reader should find: results/bands.json; then make lessons
 	$(BIN)/python tools/bands.py
 
