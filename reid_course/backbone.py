@@ -59,7 +59,7 @@ class Backbone(nn.Module):
         self.conv1, self.bn1, self.relu, self.maxpool = resnet.conv1, resnet.bn1, resnet.relu, resnet.maxpool
         for name in self.channels:
             setattr(self, name, getattr(resnet, name))
-            exchange_convolutions(getattr(self, name))  # the same, faster on small maps (workshop/small_maps)
+        exchange_convolutions(self)  # the same; right and faster on small maps (workshop/small_maps)
         self.pool = GeM() if pooling == "gem" else None
 
     def forward(

@@ -25,6 +25,7 @@ from .engine.devices import autocast, pick_device
 from .engine.display import progress
 from .engine.group import ALONE, ProcessGroup
 from .engine.run import RunFolder
+from .engine.small_maps import exchange_convolutions
 from .errors import ReidError
 from .heads import ConvHeads, DenseHeads, EmbeddingHead
 from .images import ImageStore, to_input
@@ -190,6 +191,7 @@ def build_model(
     if backbone is not None and (depth, pooling) != (18, "avg"):
         raise ReidError("depth and pooling are those of a ResNet; leave them out with another backbone")
     body: Any = resnet_backbone(depth, strides, weights, pooling) if backbone is None else backbone
+    exchange_convolutions(body)  # a stranger's too is right on maps one pixel wide (workshop/small_maps)
     if layer not in body.channels:
         raise ReidError(f"layer {layer!r} is unknown; expected {', '.join(body.channels)}")
     heads = _heads(model, body, schema, layer) if schema and tasks != "reid" else None

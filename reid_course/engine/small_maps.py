@@ -6,8 +6,6 @@
 __all__ = ['FEW', 'SmallMapConv2d', 'exchange_convolutions']
 
 # %% ../../nbs/workshop/small_maps.ipynb #5ba11005
-from math import prod
-
 import torch
 from torch import Tensor, nn
 
@@ -22,23 +20,35 @@ class SmallMapConv2d(nn.Conv2d):
     def forward(
         self,
         input: Tensor,  # (n, channels, h, w)
-    ) -> Tensor:  # (n, out channels, ⌈h / stride⌉, ⌈w / stride⌉)
+    ) -> Tensor:  # (n, out channels, h', w')
         "What `nn.Conv2d` gives, up to the rounding of bfloat16."
-        stride = self.stride[0]
-        positions = prod(1 + (size - 1) // stride for size in input.shape[2:])
-        if positions > FEW or not torch.is_autocast_enabled("cpu"):
+        if not torch.is_autocast_enabled("cpu"):
             return super().forward(input)
-        if torch.is_grad_enabled():
+        height, width = self._positions(input)
+        few = height * width <= FEW
+        if few and torch.is_grad_enabled() and _is_plain(self):
             return self._product(input)
         # an image is rounded alike whatever else is in its batch, which a product does not promise; how far the size of
         # a batch matters all the same is said at `ReidModel.predict`
-        with torch.autocast("cpu", torch.bfloat16, enabled=stride == 1):
-            return super().forward(input if stride == 1 else input.float())
+        if (few and max(self.stride) > 1) or (width == 1 and self.stride[1] > 1):
+            with torch.autocast("cpu", enabled=False):
+                return super().forward(input.float())
+        return super().forward(input)
+
+    def _positions(self, maps: Tensor) -> tuple[int, int]:
+        "Height and width of the result."
+        height, width = (
+            (maps.shape[2 + i] + 2 * int(self.padding[i]) - self.dilation[i] * (self.kernel_size[i] - 1) - 1)
+            // self.stride[i]
+            + 1
+            for i in (0, 1)
+        )
+        return height, width
 
     def _product(self, maps: Tensor) -> Tensor:
         "What each position sees, times the weights; the part of the kernel that meets padding only is left out."
         stride, pad, kernel = self.stride[0], int(self.padding[0]), self.kernel_size[0]
-        ends = [(size - 1) // stride * stride for size in maps.shape[2:]]  # where the last position looks
+        ends = [(n - 1) * stride for n in self._positions(maps)]  # where the last position looks
         rows, columns = (
             range(max(0, pad - end), min(kernel, size + pad))
             for size, end in zip(maps.shape[2:], ends, strict=True)
@@ -50,7 +60,15 @@ class SmallMapConv2d(nn.Conv2d):
             for x in columns
         ]
         weight = self.weight[:, :, rows.start : rows.stop, columns.start : columns.stop]
-        return (torch.cat(seen, 3) @ weight.permute(0, 2, 3, 1).flatten(1).T).permute(0, 3, 1, 2)
+        product = torch.cat(seen, 3) @ weight.permute(0, 2, 3, 1).flatten(1).T
+        return (product if self.bias is None else product + self.bias).permute(0, 3, 1, 2)
+
+
+def _is_plain(convolution: nn.Conv2d) -> bool:
+    "Whether a product can stand for it: it is square and has neither groups nor dilation."
+    pairs = convolution.kernel_size, convolution.stride, convolution.padding
+    square = all(len(set(pair)) == 1 for pair in pairs)
+    return square and convolution.groups == 1 and convolution.dilation == (1, 1)
 
 # %% ../../nbs/workshop/small_maps.ipynb #5ba1100c
 def exchange_convolutions(
@@ -59,18 +77,15 @@ def exchange_convolutions(
     "Put a `SmallMapConv2d` in the place of every convolution inside `network` that it can stand for."
     for module in list(network.modules()):
         for name, child in list(module.named_children()):
-            if isinstance(child, nn.Conv2d) and _is_plain(child):
-                sizes = child.in_channels, child.out_channels, child.kernel_size, child.stride, child.padding
-                new = nn.utils.skip_init(SmallMapConv2d, *sizes, bias=False)
-                new.weight = child.weight
-                setattr(module, name, new)
+            plain = type(child) is nn.Conv2d and child.padding_mode == "zeros"
+            if plain and isinstance(child.padding, tuple):
+                setattr(module, name, _exchanged(child))
 
 
-def _is_plain(convolution: nn.Conv2d) -> bool:
-    "Whether it is square and has neither bias, groups, dilation nor a padding of another kind than zeros."
-    square = all(
-        isinstance(pair, tuple) and len(set(pair)) == 1
-        for pair in (convolution.kernel_size, convolution.stride, convolution.padding)
-    )
-    usual = convolution.groups == 1 and convolution.dilation == (1, 1) and convolution.padding_mode == "zeros"
-    return square and usual and convolution.bias is None
+def _exchanged(convolution: nn.Conv2d) -> SmallMapConv2d:
+    "The same weights in a `SmallMapConv2d`."
+    names = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups")
+    sizes = {name: getattr(convolution, name) for name in names}
+    new = nn.utils.skip_init(SmallMapConv2d, **sizes, bias=False)
+    new.weight, new.bias, new.training = convolution.weight, convolution.bias, convolution.training
+    return new

@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from .small_maps import exchange_convolutions
 from ..errors import ReidError
 
 # %% ../../nbs/workshop/timm.ipynb #7133a006
@@ -30,6 +31,7 @@ class TimmBackbone(nn.Module):
                 "name them with out_indices, or take one with stages, such as resnet18"
             )
         self.network = network
+        exchange_convolutions(network)  # right on maps one pixel wide too
         self.channels = {f"layer{i}": n for i, n in enumerate(channels[-4:], start=1)}
         self.width = channels[-1]  # of v
 
