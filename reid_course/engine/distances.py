@@ -67,22 +67,36 @@ class BlockDistances:
     ) -> Iterator[tuple[slice, np.ndarray]]:  # which columns, and (n, w) float32, overwritten by the next
         "Squared Euclidean distances of a block of queries, tile by tile (< 128 MiB)."
         points, squares = shifted(queries, self.offset)
-        double = -2 * points
         for start in range(0, self.columns, self.width):
             tile = slice(start, min(start + self.width, self.columns))
             size = tile.stop - start
             part = self.memory[: len(points) * size].reshape(len(points), size)
             for i in range(0, size, self.step):
                 some = slice(start + i, min(start + i + self.step, tile.stop))
-                others, other_squares = shifted(self._images(some), self.offset)
-                piece = np.matmul(double, others.T, out=part[:, i : i + self.step])
-                piece += other_squares
-                piece += squares[:, None]
-                np.maximum(piece, 0, out=piece)
+                self._fill(part[:, i : i + self.step], -2 * points, squares, some)
             yield tile, part
 
-    def _images(self, some: slice) -> np.ndarray:
-        return self.gallery[some if self.positions is None else self.positions[some]]
+    def to(
+        self,
+        queries: np.ndarray,  # (n, d)
+        columns: np.ndarray,  # (m,) of them
+    ) -> np.ndarray:  # (n, m) float32
+        "The distances to some images alone. A product of another shape can round otherwise than that of a tile."
+        points, squares = shifted(queries, self.offset)
+        found = np.empty((len(points), len(columns)), np.float32)
+        self._fill(found, -2 * points, squares, columns)
+        return found
+
+    def _fill(
+        self, out: np.ndarray, double: np.ndarray, squares: np.ndarray, columns: slice | np.ndarray
+    ) -> None:
+        "Write the distances of points, given as −2 × point and squared length, to some images."
+        images = self.gallery[columns if self.positions is None else self.positions[columns]]
+        others, other_squares = shifted(images, self.offset)
+        np.matmul(double, others.T, out=out)
+        out += other_squares
+        out += squares[:, None]
+        np.maximum(out, 0, out=out)
 
 
 def squared_distances(

@@ -80,27 +80,43 @@ class RankCounter:
     ) -> list[np.ndarray]:  # of each query: ascending ranks, from 1
         "`match_ranks` for each query. `ReidError` for a distance that is not finite."
         own = [np.concatenate(both) for both in zip(relevant, ignored, strict=True)]
+        pairs = np.repeat(np.arange(len(own)), [*map(len, own)]), self.column[np.concatenate(own)]
+        found = [len(positions) for positions in relevant]
         only_tile = list(self.blocks(queries)) if self.blocks.columns <= self.blocks.width else None
-        near = self._distances_to(own, only_tile or self.blocks(queries), start)
-        right = [np.sort(d[: len(r)]) for d, r in zip(near, relevant, strict=True)]
-        counts = [-count_at_most(d, bounds) for d, bounds in zip(near, right, strict=True)]
-        for tile, part in only_tile or self.blocks(queries):
-            times = None if self.times is None else self.times[tile]
-            for count, row, bounds in zip(counts, part, right, strict=True):
-                count += count_at_most(row, bounds, times)
+        near = only_tile[0][1][pairs] if only_tile else self._beforehand(queries, *pairs)
+        counts, seen = self._counted(only_tile or self.blocks(queries), near, pairs, found, start)
+        if not np.array_equal(near, seen):
+            counts, _ = self._counted(self.blocks(queries), seen, pairs, found, start)
         return [np.arange(1, len(count) + 1) + count for count in counts]
 
-    def _distances_to(
-        self, own: list[np.ndarray], tiles: Iterable[tuple[slice, np.ndarray]], start: int
-    ) -> list[np.ndarray]:
-        "Of each query: squared distances to its own images."
-        rows = np.repeat(np.arange(len(own)), [len(positions) for positions in own])
-        columns = self.column[np.concatenate(own)]
-        distances = np.empty(len(rows), np.float32)
+    def _beforehand(self, queries: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        "The distances of pairs, as a product of their own gives them; zeros where that would take too much memory."
+        some, which = np.unique(columns, return_inverse=True)
+        if len(queries) * len(some) > len(self.blocks.memory):
+            return np.zeros(len(rows), np.float32)
+        return self.blocks.to(queries, some)[rows, which]
+
+    def _counted(
+        self,
+        tiles: Iterable[tuple[slice, np.ndarray]],
+        near: np.ndarray,  # distances of each query to its own images, one query after the other
+        pairs: tuple[np.ndarray, np.ndarray],  # of each of them: row, and column of the tiles
+        found: list[int],  # how many of a query's own images, the first, are to be found
+        start: int,
+    ) -> tuple[list[np.ndarray], np.ndarray]:
+        "Of each query: wrong images not farther than each right one; and what `near` is in the tiles."
+        rows, columns = pairs
+        seen = np.empty_like(near)
+        own = np.split(near, np.searchsorted(rows, np.arange(1, len(found))))
+        right = [np.sort(distances[:n]) for distances, n in zip(own, found, strict=True)]
+        counts = [-count_at_most(distances, bounds) for distances, bounds in zip(own, right, strict=True)]
         for tile, part in tiles:
             if not np.isfinite(part).all():
                 i, j = np.argwhere(~np.isfinite(part))[0]
                 raise _not_finite(start + i, self.kept[tile][j], part[i, j])
             here = (columns >= tile.start) & (columns < tile.stop)
-            distances[here] = part[rows[here], columns[here] - tile.start]
-        return np.split(distances, np.cumsum([len(positions) for positions in own])[:-1])
+            seen[here] = part[rows[here], columns[here] - tile.start]
+            times = None if self.times is None else self.times[tile]
+            for count, row, bounds in zip(counts, part, right, strict=True):
+                count += count_at_most(row, bounds, times)
+        return counts, seen
