@@ -176,7 +176,7 @@ def _search(c: argparse.ArgumentParser) -> None:
     c.add_argument("--query", metavar="IMAGE", help="whom to find")
     said = "such as backpack=yes uppercolor=red,blue; several answers of one attribute: any of them will do"
     c.add_argument("--where", nargs="+", action="extend", default=[], metavar="ATTRIBUTE=ANSWER", help=said)
-    said = "weigh --where beside the distance, so that nothing is filtered out; λ is 0.3 unless given"
+    said = "weigh --where beside the distance, so that nothing is filtered out; λ is 0.1 unless given"
     c.add_argument("--weight", nargs="?", type=float, const=True, metavar="λ", help=said)
     c.add_argument("--re-rank", action="store_true", help="order the nearest 1,000 by their neighbours")
     c.add_argument("--top", type=int, default=10, metavar="N", help="how many to list")

@@ -10,6 +10,7 @@ from trained import SMALL
 from reid_course.cli.arguments import make_parser
 from reid_course.cli.main import main
 from reid_course.data import load_dataset
+from reid_course.engine.weighing import WEIGHT
 from reid_course.training import train
 
 COMPUTES_NOTHING = {"data make", "data check", "data unpack", "doctor", "progress"}
@@ -28,6 +29,12 @@ def commands(parser: argparse.ArgumentParser, words: str = "") -> Iterator[tuple
 def test_every_command_that_computes_takes_a_device():
     without = {name for name, flags in commands(make_parser()) if "--device" not in flags}
     assert without == COMPUTES_NOTHING | ON_THE_CPU
+
+
+def test_the_usual_weight_is_said(capsys: pytest.CaptureFixture):
+    with pytest.raises(SystemExit):
+        make_parser().parse_args(["search", "--help"])
+    assert f"λ is {WEIGHT:g} unless given" in " ".join(capsys.readouterr().out.split())
 
 
 def test_the_first_line_says_what_was_found(drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
