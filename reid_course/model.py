@@ -195,8 +195,7 @@ def build_model(
     if layer not in body.channels:
         raise ReidError(f"layer {layer!r} is unknown; expected {', '.join(body.channels)}")
     heads = _heads(model, body, schema, layer) if schema and tasks != "reid" else None
-    # the neck is a norm already
-    norm = model == "resnet" and not neck
+    norm = model == "resnet" and not neck  # which is a norm already
     head = None if tasks == "attributes" else EmbeddingHead(body.width, dim, norm, neck, identities)
     config: dict[str, Any] = {"model": model, "tasks": tasks, "depth": depth, "strides": strides}
     config |= {"pooling": pooling, "layer": layer, "dim": dim, "size": list(size), "neck": neck}
