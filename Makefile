@@ -24,7 +24,7 @@ course: install  ## the whole system on the embedded data: tables, figures and r
 test: install  ## every lesson, every test; about 25 minutes on 2 cores
 	$(BIN)/pytest -n logical --dist worksteal
 
-test-long: install  ## browsers for minutes, environments, each function replaced; is to take at most 25 minutes more
+test-long: install  ## browsers for minutes, environments, all options; is to take at most 25 minutes more
 	$(BIN)/pytest -n logical --dist worksteal -m "long and not deep"
 
 test-all: install  ## everything, with more processes and more kills: hours
@@ -36,7 +36,7 @@ fuzz: install  ## ten thousand damaged and invented inputs, new ones each time
 coverage: install  ## which branches of the package no test reaches; half an hour
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n logical --dist worksteal
-	$(BIN)/coverage run -m pytest -n logical --dist worksteal -m long tests/course/test_functions.py # lessons on the package
+	$(BIN)/coverage run -m pytest -n logical --dist worksteal -m deep tests/course/test_functions.py # lessons on the package
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report --show-missing --skip-covered
 	$(BIN)/python tools/unreached.py

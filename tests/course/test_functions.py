@@ -1,6 +1,6 @@
 """Every notebook holds for the package as it ships, and each exported function would be missed by a cell.
 
-`make functions` proves it and notes for which code in results/functions.json; the long test proves it all again.
+`make functions` proves it and notes for which code in results/functions.json; the deep test proves it all again.
 """
 
 import json
@@ -31,7 +31,7 @@ def test_functions_of_this_code_would_be_missed(path):
     )
 
 
-@pytest.mark.long
+@pytest.mark.deep
 @pytest.mark.parametrize("share", range(SHARES))
 def test_lessons_hold_for_the_package_and_would_miss_each_function(share):
     assert without_functions(*MAKING[share::SHARES]) == (0, "")

@@ -22,7 +22,7 @@ def named(n: int) -> pd.DataFrame:
 
 
 def test_submission_is_valid(tmp_path):
-    with zipfile.ZipFile(RESULTS / "submission.zip") as file:
+    with zipfile.ZipFile(RESULTS / "submission-plain.zip") as file:
         assert sorted(file.namelist()) == ["classification_test.csv", "reid_test.txt"]
         file.extractall(tmp_path)
     nobody = pd.DataFrame({"path": [], "pid": []} | {name: [] for name in NAMES})
@@ -32,7 +32,7 @@ def test_submission_is_valid(tmp_path):
 
 
 def test_answers_are_spread_like_the_labels():
-    with zipfile.ZipFile(RESULTS / "submission.zip") as file:
+    with zipfile.ZipFile(RESULTS / "submission-plain.zip") as file:
         answers = pd.read_csv(io.BytesIO(file.read("classification_test.csv")), index_col="id")
     second = answers.eq(2).mean()  # the share of class 2: yes, short, female, pants
     assert 0.3 < second["gender"] < 0.7 and 0.05 < second["backpack"] < 0.4
