@@ -23,7 +23,8 @@ def a_trainer(
         {"params": list(objective.parameters()), "weight_decay": 0.0},
     ]
     optimizer = torch.optim.Adam(groups, lr=config.lr, fused=True)
-    return Trainer(model, objective, optimizer, lambda t: config.lr, precision=config.precision)
+    how: dict = {"precision": config.precision, "capture": config.capture}
+    return Trainer(model, objective, optimizer, lambda t: config.lr, **how)
 
 
 def a_batch(

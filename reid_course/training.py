@@ -179,6 +179,7 @@ class _Parts:
             "evaluate": self.evaluate,
             "precision": config.precision,
             "group": self.group,
+            "capture": config.capture,
         }
         trainer = Trainer(model, objective, optimizer, schedule, shares=self.batches.shares, **options)
         if config.ema_decay > 0:

@@ -67,6 +67,8 @@ class MultiTaskObjective(Objective):
     It asks the device nothing: the re-ID loss of a batch without triplets, or with more than k images of one person, is NaN.
     """
 
+    capturable = True
+
     def __init__(
         self,
         model: Any,  # a network with a schema and an embedding head

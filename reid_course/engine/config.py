@@ -64,6 +64,9 @@ class TrainConfig:
     )
     weight_decay: float = _option(5e-4, "of the network's weights, never of the task weights")
     precision: str = _option("auto", "number format of the network", choices=("auto", "bf16", "fp32"))
+    capture: bool = _option(
+        False, "on a GPU, record a step and do it again, so that it does not wait for Python"
+    )
     erasing_prob: float = _option(0.0, "probability of random erasing, an image", high=1)
     class_weight_power: float = _option(
         0.0, "power of the class weights: the higher, the more a rare class counts"

@@ -18,7 +18,7 @@ from .files import atomic_write, file_digest, read_json, write_json
 from ..errors import ReidError
 
 # %% ../../nbs/workshop/run.ipynb #3c74d9a4
-RESUMABLE = ("epochs", "patience", "monitor")
+RESUMABLE = ("epochs", "patience", "monitor", "capture")
 "Options that a training may go on with another value of: the epochs that are done would have been the same."
 
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from .capture import Update, taking
 from .devices import autocast
 from .display import progress
 from .group import ALONE, ProcessGroup
@@ -45,6 +46,8 @@ class Batches(Protocol):
 
 class Objective(nn.Module):
     "What is to become small. Parameters of its own are trained along with the model's."
+
+    capturable = False  # a class whose `forward` asks the device for no value may say that it can be recorded
 
     def forward(
         self,
@@ -108,6 +111,7 @@ class Trainer:
         precision: str = "auto",  # of the model: "auto", "bf16" or "fp32"
         group: ProcessGroup = ALONE,  # the processes that train together
         shares: Sequence[Tensor] = (),  # rows of a batch that each process looks at; none: all of them
+        capture: bool = False,  # on a GPU, record a step in each epoch and do it again for its further batches
     ):
         self.model, self.objective, self.optimizer, self.schedule = model, objective, optimizer, schedule
         self.evaluate, self.callbacks, self.precision = evaluate, list(callbacks), precision
@@ -118,6 +122,8 @@ class Trainer:
         self.epoch, self.stop = 0, False
         self.log: list[dict[str, float]] = []
         self._losses = group.wrap(self.losses, model, objective)
+        self.capture = capture
+        self._take = self._taking()
 
     @property
     def device(self) -> torch.device:
@@ -143,7 +149,18 @@ class Trainer:
         "One step of the optimiser on one batch."
         for group in self.optimizer.param_groups:
             group["lr"] = lr * group.get("lr_mult", 1.0)
-        losses = self._losses(batch.inputs, batch.targets)
+        return self._take(batch.inputs, batch.targets)
+
+    def _taking(self) -> Update:
+        "How steps are taken from now on: as they are, or with a recording that is still to be made."
+        if not self.capture:
+            return self._update
+        take = taking(self._update, self.model, self.objective, self.optimizer, self.group)
+        self.capture = take != self._update
+        return take
+
+    def _update(self, inputs: Tensor, targets: dict[str, Tensor]) -> dict[str, Tensor]:
+        losses = self._losses(inputs, targets)
         self.optimizer.zero_grad()
         losses["total"].backward()
         self.optimizer.step()
@@ -187,6 +204,7 @@ class Trainer:
         "The losses of an epoch's steps, on the device: in here nobody asks for a value, so it never waits for us."
         count, losses, lr = len(batches), [], float("nan")
         steps = batches(self.epoch)
+        self._take = self._taking()  # since the last epoch anything may have changed
         for i, batch in enumerate(progress(steps, title, count) if self.group.rank == 0 else steps):
             lr = self.schedule(self.epoch + i / count)
             losses.append(self.step(batch, lr))

@@ -30,6 +30,7 @@ VALUES: dict[str, list[Any]] = {
     "weighting_lr_mult": [1.0, 10.0],
     "weight_decay": [5e-4, 0.0],
     "precision": ["fp32", "auto"],
+    "capture": [False, True],
     "erasing_prob": [0.0, 0.5],
     "class_weight_power": [0.0, 0.5],
     "identity_weight": [0.0, 1.0],

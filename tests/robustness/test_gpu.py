@@ -10,9 +10,11 @@ import torch
 
 from reid_course.data import load_dataset
 from reid_course.engine.callbacks import Report
+from reid_course.engine.capture import CudaGraph
 from reid_course.images import ImageStore, flip_and_shift, make_junk, random_erasing
 from reid_course.minimarket import make_minimarket
 from reid_course.model import load_model
+from reid_course.recipes import recipe
 from reid_course.training import Run, train
 from reid_course.triplet import triplet_loss
 
@@ -92,6 +94,23 @@ def test_bf16_learns_as_fp32(data, tmp_path: Path):
     ]
     for name in logs[0].filter(like="train_"):
         assert logs[0][name][0] == pytest.approx(logs[1][name][0], rel=0.1, abs=0.1), name
+
+
+@pytest.mark.parametrize("options", ({}, recipe("strong") | {"stock_stride_epochs": 1}))
+def test_a_recorded_step_learns_as_one_that_is_not(data, options, tmp_path: Path):
+    "With other kernels for nothing but the learning rate; that steps were recorded at all is counted."
+    played, replay = [], CudaGraph.replay
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CudaGraph, "replay", lambda graph: played.append(replay(graph)))
+        runs = {
+            capture: train(data, tmp_path / str(capture), device=GPU, capture=capture, **SHORT | options)
+            for capture in (False, True)
+        }
+    assert len(played) >= 2
+    for name in runs[False].log.filter(like="train_"):
+        assert runs[True].log[name].to_numpy() == pytest.approx(
+            runs[False].log[name].to_numpy(), rel=0.1, abs=0.1
+        ), name
 
 
 def test_a_run_goes_on_and_answers_alike_on_both(data, tmp_path: Path):
