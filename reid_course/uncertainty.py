@@ -68,6 +68,7 @@ class MultiTaskObjective(Objective):
     """
 
     capturable = True
+    remedy = f"{Objective.remedy}; batches of your own need two people, and at most k images of each"
 
     def __init__(
         self,

@@ -47,6 +47,8 @@ class Batches(Protocol):
 class Objective(nn.Module):
     "What is to become small. Parameters of its own are trained along with the model's."
 
+    remedy = "choose a lower lr= (--lr)"  # what to do where a loss is not finite
+
     capturable = False  # a class whose `forward` asks the device for no value may say that it can be recorded
 
     def forward(
@@ -214,7 +216,7 @@ class Trainer:
 
     def _check(self, losses: Tensor, names: list[str]) -> None:
         "`ReidError` naming epoch, batch and loss that is not finite; a weight can be broken by the last step."
-        remedy = "expected a finite number: choose a lower lr= (--lr); the last good checkpoint is kept"
+        remedy = f"expected a finite number: {self.objective.remedy}; the last good checkpoint is kept"
         where, broken = f"epoch {self.epoch + 1}, batch", (~losses.isfinite()).nonzero().tolist()
         if broken:
             batch, column = broken[0]

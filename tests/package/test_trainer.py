@@ -11,11 +11,13 @@ from host_reads import HostReads
 from trained import SMALL, Plain
 
 from reid_course.data import load_dataset
-from reid_course.engine.trainer import Trainer
+from reid_course.engine.config import TrainConfig
+from reid_course.engine.trainer import Batch, Trainer
 from reid_course.errors import ReidError
 from reid_course.minimarket import make_minimarket
 from reid_course.recipes import recipe
-from reid_course.training import train
+from reid_course.training import new_model, train
+from reid_course.uncertainty import MultiTaskObjective
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +97,22 @@ def test_what_is_not_finite_is_told_with_its_batch(data, tmp_path: Path):
     rate = lambda done: float("inf") if done > 0 else 1e-3  # noqa: E731
     with pytest.raises(ReidError, match=r"^epoch 1, batch \d+: .* expected a finite number"):
         train(data, tmp_path / "run", epochs=1, device="cpu", schedule=rate, backbone=Plain, **SMALL)
+
+
+class OnePerson:
+    "A stranger's batches, in which nobody can be told from anybody."
+
+    def __len__(self) -> int:
+        return 1
+
+    def __call__(self, epoch: int) -> Iterator[Batch]:
+        yield Batch(torch.zeros(2, 3, 32, 16), {"pids": torch.ones(2, dtype=torch.int64)})
+
+
+def test_batches_without_triplets_are_told_their_remedy(data):
+    config = TrainConfig(tasks="reid", weights=None, size=(32, 16))
+    model = new_model(config, ())
+    objective = MultiTaskObjective(model, config, data.train)
+    trainer = Trainer(model, objective, torch.optim.SGD(model.parameters()), lambda done: 1e-3)
+    with pytest.raises(ReidError, match="two people, and at most k images of each"):
+        trainer.fit(OnePerson(), 1)
