@@ -9,7 +9,7 @@ from paired import CASES, VALUES
 from reid_course.cli.main import main
 from reid_course.minimarket import make_minimarket
 
-QUICK = 3  # cases of every run of the tests; the others are long
+QUICK, LONG = 3, 15  # cases of every run of the tests, and of those of minutes; the others are deep
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +118,12 @@ def outcome(
 
 @pytest.mark.parametrize(
     "case",
-    [pytest.param(case, marks=[pytest.mark.long] * (i >= QUICK), id=str(i)) for i, case in enumerate(CASES)],
+    [
+        pytest.param(
+            case, marks=[pytest.mark.long] * (i >= QUICK) + [pytest.mark.deep] * (i >= LONG), id=str(i)
+        )
+        for i, case in enumerate(CASES)
+    ],
 )
 def test_a_run_of_any_options_is_read_by_every_command(
     case: dict[str, Any], drawn: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture
