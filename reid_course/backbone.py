@@ -7,6 +7,8 @@ __all__ = ['STRIDES', 'GeM', 'Backbone', 'resnet_backbone']
 
 # %% ../nbs/04_backbone.ipynb #823a964a
 #| code-fold: true
+import pickle
+import re
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -115,9 +117,18 @@ def _weights_from_file(path: Path) -> dict[str, Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
         return {str(name): x for name, x in state.items()}  # a table of tensors, whatever kind
     except Exception as error:  # many kinds of damage, one remedy
-        raise ReidError(
-            f"{path}: not a readable weights file; expected torchvision's .pth or .safetensors"
-        ) from error
+        damaged = "not a readable weights file; expected torchvision's .pth or .safetensors"
+        raise ReidError(f"{path}: {_other_objects(error) or damaged}") from error
+
+
+def _other_objects(error: Exception) -> str:  # nothing: the file is damaged, or no weights file
+    "What a sound file holds that `weights_only=True` refuses to make, and how to save its weights without."
+    found = re.search(r"GLOBAL ([\w.]+)", str(error)) if isinstance(error, pickle.UnpicklingError) else None
+    if not found:
+        return ""
+    said = f"it holds other objects than tensors ({found[1]}): torch.load with weights_only=True refuses them"
+    remedy = 'torch.save(checkpoint["state_dict"], "weights.pth"), of a whole network its state_dict()'
+    return f"{said}; expected weights alone: {remedy}"
 
 # %% ../nbs/04_backbone.ipynb #0d835201
 #| code-fold: true
@@ -153,8 +164,7 @@ def _read_weights(weights: str | PathLike[str], depth: int) -> dict[str, Tensor]
 
 def _of_backbone(state: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
     "The ResNet in a file: of a run, or of another project, which wraps it and puts words before its names."
-    wraps = (state.get(name) for name in ("state_dict", "model_state_dict", "model", "net"))
-    inner = next((wrapped for wrapped in wraps if isinstance(wrapped, Mapping)), state)
+    inner = _table_of_weights(state, path)
     found = {
         str(name): x for name, x in inner.items() if "/" not in str(name)
     }  # with a slash: of an optimiser
@@ -164,6 +174,25 @@ def _of_backbone(state: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
         raise ReidError(f"{said}; expected one: save that one alone")
     prefix = before[0] if before else ""
     return {name.removeprefix(prefix): x for name, x in found.items() if name.startswith(prefix)}
+
+
+def _table_of_weights(state: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
+    "The names and tensors of a file: its own, or those of the one table in it, under whatever key."
+    tables = {key: x for key, x in state.items() if isinstance(x, Mapping) and _has_tensors(x)}
+    fits = [key for key, x in tables.items() if any(str(name).endswith(_FIRST) for name in x)]
+    if any(name.endswith(_FIRST) for name in state):
+        return state
+    if len(fits) > 1:  # of a student and its mean, say; which one is meant is not ours to guess
+        said = f"{path} holds {len(fits)} tables of weights, {', '.join(map(repr, fits))}; expected one"
+        raise ReidError(f'{said}: save that one alone, torch.save(checkpoint[{fits[0]!r}], "weights.pth")')
+    if fits:
+        return tables[fits[0]]
+    return state if _has_tensors(state) or not tables else next(iter(tables.values()))  # refused by its names
+
+
+def _has_tensors(table: Mapping[str, Any]) -> bool:
+    "Whether a table holds tensors itself, whatever else."
+    return any(isinstance(x, Tensor) for x in table.values())
 
 
 _FIRST = "layer1.0.conv1.weight"

@@ -24,7 +24,7 @@ from .engine.config import TrainConfig, learning_rate
 from .engine.devices import pick_device
 from .engine.files import file_digest
 from .engine.group import ALONE, ProcessGroup
-from .engine.run import RunFolder, people_record
+from .engine.run import RunFolder, people_record, qualified_name
 from .engine.selection import best_epoch
 from .engine.trainer import Callback, Objective, Trainer
 from .errors import ReidError
@@ -47,9 +47,10 @@ class Run(RunFolder):
     def model(
         self,
         device: str | torch.device = "cpu",  # where to compute
+        backbone: nn.Module | None = None,  # one like that of the training, if it was a user's own
     ) -> ReidModel:
         "The network of the best epoch."
-        return load_model(self.weights, device)
+        return load_model(self.weights, device, backbone)
 
     @property
     def schema(self) -> Schema:
@@ -132,7 +133,7 @@ def new_model(
 ) -> ReidModel:
     "The network with its first weights: a function of the seed, which leaves everybody's random numbers alone."
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
+        torch.default_generator.manual_seed(config.seed)  # of the CPU alone: weights are drawn there
         own = None if backbone is None else backbone()
         named = identities if config.identity_weight > 0 else 0
         model = build_model(**config.network, schema=schema, identities=named, backbone=own)
@@ -167,6 +168,9 @@ class _Parts:
         "The trainer, with the callbacks of a run."
         config, hooks = self.config, self.hooks
         model = new_model(config, self.schema, self.trained.pid.nunique(), hooks.get("backbone")).to(device)
+        if config.stock_stride_epochs and not hasattr(model.backbone, "set_strides"):
+            said = f"{type(model.backbone).__name__} has no set_strides"
+            raise ReidError(f"{said}; leave stock_stride_epochs (--stock-stride-epochs) out")
         objective = hooks.get("objective", MultiTaskObjective)(model, config, self.trained).to(device)
         optimizer = hooks.get("optimizer", lambda groups: torch.optim.Adam(groups, fused=True))(
             _parameter_groups(model, objective, config)
@@ -185,8 +189,9 @@ class _Parts:
         if config.ema_decay > 0:
             trainer.callbacks.append(EMA(trainer, config.ema_decay))
         stopping = EarlyStopping(config.patience, config.monitor)
-        strides = StockStridesFirst(config.stock_stride_epochs, config.strides)
-        trainer.callbacks += [strides, Checkpoint(run, header, save_model), CsvLog(run), stopping]
+        if config.stock_stride_epochs:
+            trainer.callbacks.append(StockStridesFirst(config.stock_stride_epochs, config.strides))
+        trainer.callbacks += [Checkpoint(run, header, save_model), CsvLog(run), stopping]
         return trainer
 
     def evaluate(self, trainer: Trainer) -> dict[str, float]:
@@ -214,7 +219,7 @@ def _open(run: Run, trainer: Trainer, parts: _Parts) -> None:
     names = [person_names(parts.data, x) if known else [*map(file_digest, x.path)] for x in (trained, held)]
     labels = "".join(x.drop(columns="path").to_csv(index=False) for x in (trained, held))
     people = people_record(*names, [*trained.path, *held.path], labels)
-    own = {name: f"{hook.__module__}.{hook.__qualname__}" for name, hook in parts.hooks.items()}
+    own = {name: qualified_name(hook) for name, hook in parts.hooks.items()}
     counts = {f"{part}_identities": len(people[part]) if known else 0 for part in ("train", "valid")}
     said = json.loads(json.dumps(asdict(parts.config) | {"own": own} | counts))  # as it will be read again
     group.all_gather_objects([])  # all have seen whether there is such a folder, before one of them makes it

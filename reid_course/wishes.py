@@ -15,6 +15,7 @@ import pandas as pd
 from .data import JUNK, Dataset, Schema
 from .engine.config import TrainConfig
 from .errors import ReidError
+from .split import split_identities
 
 # %% ../nbs/workshop/wishes.ipynb #configured
 def configured(
@@ -32,14 +33,20 @@ def configured(
         raise ReidError(
             "both a config and single options; expected one of them: put the options into the config"
         )
-    schema = _learnable(data)
-    wish = single.get("tasks") if config is None else config.tasks
+    wish, model = (
+        single.get(name) if config is None else getattr(config, name) for name in ("tasks", "model")
+    )
     single["tasks"] = possible_tasks(data, wish)
-    config = TrainConfig(**single) if config is None else config
-    if not schema and wish is None and config.model != "resnet":
+    if not _learnable(data) and wish is None and model not in (None, "resnet"):
         raise ReidError(
-            f"{data.root} has no attribute labels, and {config.model} is a way to read attributes; "
+            f"{data.root} has no attribute labels, and {model} is a way to read attributes; "
             "expected labels, or model='resnet' (--model resnet)"
+        )
+    config = TrainConfig(**single) if config is None else config
+    schema = _learned(data, config)
+    if config.monitor == "accuracy" and (not schema or config.tasks == "reid"):
+        raise ReidError(
+            "monitor is accuracy, and no attribute is learned here; expected another (--monitor), or labels"
         )
     if config.junk > 0 and (not schema or config.tasks == "reid"):
         raise ReidError(
@@ -52,6 +59,19 @@ def configured(
 def _learnable(data: Dataset) -> Schema:
     "The attributes that have labels to learn from."
     return tuple(a for a in data.schema if (data.train[a.name] >= 0).any())
+
+
+def _learned(data: Dataset, config: TrainConfig) -> Schema:
+    "The attributes that a training will learn. `ReidError`: one is labelled for people alone who are held out."
+    schema, people = _learnable(data), data.train if has_identities(data) else each_alone(data.train)
+    trained, _ = split_identities(people, config.valid, config.split_seed)
+    lost = [a.name for a in schema if not (trained[a.name] >= 0).any()]
+    if lost and config.tasks != "reid":
+        raise ReidError(
+            f"{data.root} has labels of {', '.join(lost)} for held-out people alone, so nothing would be learned; "
+            "expected labels of more people: add some, choose another split_seed (--split-seed), or leave the column out"
+        )
+    return schema
 
 
 def possible_tasks(

@@ -36,6 +36,7 @@ def data_check(args: argparse.Namespace) -> None:
     from reid_course.cli.check import count_dataset, find_issues
 
     data, issues = find_issues(args.dir)
+    print(escape_line(data.summary))
     for issue in issues:
         print(escape_line(f"{issue.kind}: {issue.message}"))
     print(count_dataset(data, issues).to_string())
@@ -241,8 +242,9 @@ def submit(args: argparse.Namespace) -> None:
     if lost:
         raise ReidError(f"{args.data}/{lost[0]}: left out, but a submission answers for all: mend it")
     most = junk_limit(run, model, data) if args.drop_junk else float("inf")
-    how = {"neighbours": args.neighbours, "re_ranked": args.re_rank}
-    out = write_submission(model, data, args.out, threshold=most, **how)
+    out = write_submission(
+        model, data, args.out, threshold=most, neighbours=args.neighbours, re_ranked=args.re_rank
+    )
     for warning in validate_submission(out, data):
         print(f"warning: {warning}")
     rows = f"{len(data.gallery)} rows in classification_test.csv"

@@ -81,10 +81,12 @@ def reproduce(args: argparse.Namespace) -> None:
     from reid_course.pages.report import report_comparison
     from reid_course.results import beside_report, overview, stability
     from reid_course.training import Run
+    from reid_course.wishes import possible_tasks
 
     out, settings = Path(args.out), options(args)
     data = load_dataset(args.data, read_skip_list(args.skip_list))
     print(data.summary)
+    possible_tasks(data, settings.get("tasks"))
     plan = experiments.feasible(experiments.planned(args.seeds, args.ablations), data, print)
     idle = experiments.unused(settings, plan)
     if idle:

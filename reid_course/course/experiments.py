@@ -206,7 +206,8 @@ def feasible(
     "What of a plan a data set allows: without attribute labels there is no second task to leave out or to weigh."
     if _learnable(load_dataset(data), TrainConfig()):
         return dict(plan)
-    second = {name for name, own in ABLATIONS.items() if own.keys() & {"tasks", "form", "layer"}}
+    heads = {"tasks", "form", "layer", "model"}  # what is of attributes alone; the ResNet is the same without
+    second = {name for name, own in ABLATIONS.items() if own.keys() & heads} | {*THREE_MODELS} - {"resnet"}
     lost = {name: run[0] for name, run in plan.items() if run[0] in second}
     if lost:
         say(f"left out, because the data have no attribute labels: {', '.join(dict.fromkeys(lost.values()))}")

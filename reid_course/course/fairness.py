@@ -22,6 +22,7 @@ from ..engine.checkpoint import restore_trainer, save_trainer
 from ..engine.config import TrainConfig
 from ..engine.devices import pick_device
 from ..engine.files import read_json
+from ..engine.run import RunFolder
 from ..engine.trainer import Batch, Callback, Trainer
 from ..errors import ReidError
 from ..images import ImageStore
@@ -156,7 +157,7 @@ def network_scores(
         return attribute_scores(predicted, held) | retrieval_scores(predicted.embeddings, held)
 
     trainer, batches = _trainer(trained, config, data.labelled, evaluate)
-    last = Path(out) / "last.safetensors"
+    last = RunFolder(out).last
     trainer.callbacks.append(_Keep(last))
     if last.exists():
         restore_trainer(trainer, last)

@@ -172,7 +172,11 @@ def idle_options(
     if options["model"] == "resnet":
         idle["layer"] = "model convhead or sa"
     if tasks == "reid":
-        idle |= dict.fromkeys(("class_weight_power", "layer"), "tasks both or attributes, and labels")
+        idle |= dict.fromkeys(
+            ("class_weight_power", "model", "layer"), "tasks both or attributes, and labels"
+        )
+    if options["valid"] == 0:
+        idle |= dict.fromkeys(("split_seed", "patience"), "valid above 0")
     if options["strides"] == "imagenet":
         idle["stock_stride_epochs"] = "strides reid"
     if options["patience"] == 0:

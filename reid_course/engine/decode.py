@@ -46,7 +46,8 @@ def read_image(
     with _readable(path) as file:
         image = _opened(file, size)
         image.load()
-        image = _on_white(_eight_bits(_upright(image)))
+        white_is_zero = getattr(image, "tag_v2", {}).get(262) == 0  # of a TIFF; gone in a turned copy
+        image = _on_white(_eight_bits(_upright(image), white_is_zero))
         if size is not None and (image.height, image.width) != size:
             image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
         return np.asarray(image)
@@ -174,14 +175,20 @@ def _upright(image: Image.Image) -> Image.Image:
         return image
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    "Grey values of 16 bits as bytes."
+def _eight_bits(image: Image.Image, white_is_zero: bool = False) -> Image.Image:
+    "Values of 16 bits as bytes; the value that a file calls clear stays clear."
     if image.mode in ("F", "I"):
         raise ReidError("32 bits a pixel; save it with 8 or 16")
+    clear = image.info.get("transparency")
+    if image.mode == "RGB" and isinstance(clear, tuple) and max(clear) > 255:
+        # of its 16 bits a channel Pillow keeps the upper 8, but compares them with all 16
+        image.info["transparency"] = tuple(value >> 8 for value in clear)
     if not image.mode.startswith("I;16"):
         return image
     grey = np.asarray(image).astype(np.uint32)
-    return Image.fromarray(((grey + 128) // 257).astype(np.uint8))
+    shown = 65535 - grey if white_is_zero else grey  # Pillow inverts such values of 8 bits only
+    seen = np.full_like(grey, 255) if clear is None else np.where(grey == clear, 0, 255)
+    return Image.fromarray(np.stack([(shown + 128) // 257, seen], -1).astype(np.uint8))
 
 
 def _on_white(image: Image.Image) -> Image.Image:

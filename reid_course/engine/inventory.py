@@ -10,6 +10,7 @@ __all__ = ['PARTS', 'READ', 'UNREAD', 'Files', 'Reader', 'Issue', 'file_kind', '
 # %% ../../nbs/workshop/inventory.ipynb #inv-imports
 import os
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
@@ -134,17 +135,27 @@ def camera_in_name(
     return int(found[1]) if found else None
 
 
+def _plain(name: str) -> str:
+    "A name in small letters, with the digits and the minus of a keyboard, whatever typed them."
+    digits = re.sub(r"\d", lambda digit: str(int(digit[0])), unicodedata.normalize("NFKC", name))
+    return digits.replace("\u2212", "-").strip().casefold()
+
+
 def reserved_pid(
     name: str,  # of a person's folder
 ) -> int | None:  # 0 distractor, −1 junk; None: the name of a person
     "What `0000`, `-1`, `distractors` and `junk` mean in every layout."
-    word = name.strip().casefold()
+    word = _plain(name)
     number = _RESERVED.fullmatch(word)
     return (-1 if number[1] else 0) if number else _NOBODY.get(word)
 
 
 _UNCLEAR = frozenset(("unknown", "none", "nobody", "unlabelled", "unlabeled", "other", "others", "misc"))
 _UNCLEAR |= {"unidentified", "unassigned", "unsorted", "miscellaneous", "background", "null", "nan", "n/a"}
+_UNCLEAR |= {"#n/a", "?", "no person", "no one", "no id", "no identity", "no label", "not a person"}
+_UNCLEAR |= {"non person", "other people", "other persons", "junk images", *_NOBODY}
+_FIRST = frozenset(("unknown", "unk", "undefined", "unidentified", "unassigned", "unlabelled", "unlabeled"))
+_FIRST |= {"unsorted", "nobody", "distractor", "distractors", "false", "ignore", "ignored", "background"}
 _NEGATIVE = re.compile(r"-\d+(?:\.\d*)?", re.A)
 
 
@@ -152,8 +163,10 @@ def is_unclear(
     name: str,  # what a person is called
 ) -> bool:
     "Whether a name says that it is nobody's, but not whether it is junk, distractors or unlabelled: `unknown`, `-2`."
-    word = name.strip(" _-.").casefold()
-    return reserved_pid(name) is None and (word in _UNCLEAR or bool(_NEGATIVE.fullmatch(name.strip())))
+    plain = _plain(name)
+    words = re.findall(r"[^\W\d_]+", plain)  # numbers tell nothing: `unknown_1`, `-1_junk`
+    says = {plain.strip(" _-."), " ".join(words)} & _UNCLEAR or _FIRST.intersection(words[:1])
+    return reserved_pid(name) is None and bool(says or _NEGATIVE.fullmatch(plain))
 
 
 def number_people(

@@ -18,9 +18,16 @@ import pandas as pd
 from ..errors import ReidError
 
 # %% ../../nbs/workshop/labels.ipynb #lab-read
-KEYS = {"id": "id", "pid": "id", "person": "id", "identity": "id", "path": "path", "file": "path"}
-KEYS |= {"filename": "path", "image": "path", "camid": "camid", "camera": "camid", "cam": "camid"}
-KEYS |= {"split": "split", "subset": "split"}
+_CALLED = {
+    "id": "id pid person person-id identity identity-id pedestrian-id",
+    "path": "path file file-path file-name image image-path image-name image-file img img-path img-name",
+    "camid": "camid cam cam-id camera camera-id",
+    "split": "split subset",
+}
+KEYS = {
+    name.replace("-", gap): key for key, names in _CALLED.items() for name in names.split() for gap in "-_ "
+}
+KEYS |= {name.replace("_", ""): key for name, key in KEYS.items() if "_" in name}
 "Columns that are no attributes, by what people call them."
 _TAKEN = {
     "embedding",
@@ -51,7 +58,9 @@ def column_names(
         if name.casefold() in _TAKEN:
             raise ReidError(f"{said}, which has a meaning of its own here; expected another name")
         if name.casefold() in {other.casefold() for other in names[: place - 1]}:
-            raise ReidError(f"{said}, as one before it; expected each once")
+            own = header[place - 1]  # who wrote person_id looks for that, not for id
+            meant = "" if own == name else f" (written {own!r})"
+            raise ReidError(f"{said}{meant}, as one before it; expected each once")
     return names
 
 
@@ -79,6 +88,7 @@ def read_words(
 MAX_CLASSES = 100
 "An attribute with more classes is none."
 _UNKNOWN = frozenset(("na", "n/a", "nan", "null", "?", "-", "-1", "unknown", "undefined"))
+_UNKNOWN |= {"#n/a", "#na", "<na>", "n.a.", "n.a", "unk", "unk.", "??", "???", "--", "–", "—", "−1"}
 _PAIRS = (("no", "yes"), ("false", "true"), ("n", "y"), ("0", "1"), ("off", "on"), ("absent", "present"))
 
 

@@ -6,8 +6,9 @@
 __all__ = ['LAYOUTS', 'Layout', 'read_layout', 'sets_inside']
 
 # %% ../../nbs/workshop/layouts.ipynb #lay-imports
+import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,7 @@ from reid_course.engine.inventory import (
     is_unclear,
     number_people,
     parse_name,
+    reserved_pid,
 )
 from .labels import read_words
 from .published import is_course, is_official, load_course, load_official
@@ -53,7 +55,7 @@ def _split_folders(files: Files) -> dict[str, str]:
     tops = _tops(files)
     roles = {top: SPLITS[top.casefold()] for top in tops if top.casefold() in SPLITS}
     others = [top for top in tops if top not in roles and top.casefold() not in _UNUSED]
-    return roles if len(set(roles.values())) > 1 or not others else {}
+    return roles if (len(set(roles.values())) > 1 or not others) and not _cameras(files) else {}
 
 
 def _load_split(raw: RawDataset) -> None:
@@ -68,6 +70,7 @@ def _load_split(raw: RawDataset) -> None:
     _report_unclear(raw, [f"{top}/{name}" for top in roles for name in tops[top]])
     numbers = number_people(people)
     raw.names = {pid: name for name, pid in numbers.items() if pid > 0}
+    _report_unread(raw, roles if people else ())
     for top, part in roles.items():
         raw.notes[f"{top}/ taken for {part}"] = raw.take(part, top, _beside if people else parse_name)
         for name in sorted(filter(None, tops[top])):
@@ -96,20 +99,47 @@ def _report_unclear(raw: RawDataset, people: Sequence[str]) -> None:
             raw.report("table", raw.root / place, f"{said}, or a person's name: rename it")
 
 
-def _people_folders(files: Files) -> list[str]:
-    return [top for top, below in _tops(files).items() if "" in below]
+_ASIDE = re.compile(  # texts, tables and arrays, which nobody takes for images
+    r"\..*|.*\.(txt|[ct]sv|json|xml|ya?ml|mat|md|pdf|html|pyc?|ipynb|db|ini|log|np[yz]|pkl|h5|pth?|xlsx?|ods)",
+    re.I | re.S,
+)
+
+
+def _report_unread(raw: RawDataset, around: Collection[str]) -> None:
+    "A person whose images have strange names (`1.jpg_large`, `1`) would be missed by nobody."
+    for folder, names in raw.files.items():
+        odd = [name for name in names if not _ASIDE.fullmatch(name)]
+        if folder and folder.rpartition("/")[0] in around and odd and not any(map(is_picture, names)):
+            said, place = f"no file with the name of an image, but {odd[0]!r}", raw.root / folder
+            raw.report("table", place, f"{place} holds {said}; expected jpg or png: rename, or move it away")
+
+
+_CAMERA = re.compile(r"cam(?:era)?[ _-]?(?:\d+|[a-z])|c[ _-]?\d+", re.I | re.A)
+
+
+def _cameras(files: Files) -> list[str]:
+    "The folders that hold pictures, if they are all called like cameras, in which there are many people."
+    found = [folder for folder, names in files.items() if folder and any(map(is_picture, names))]
+    names = [name for name in (folder.rpartition("/")[2] for folder in found) if reserved_pid(name) is None]
+    return found if names and all(map(_CAMERA.fullmatch, names)) else []
+
+
+def _own(files: Files) -> list[str]:
+    "The folders of people."
+    return [] if _cameras(files) else [top for top, below in _tops(files).items() if "" in below]
 
 
 def _load_folder(raw: RawDataset) -> None:
-    people = _people_folders(raw.files)
+    people = _own(raw.files)
     who = [Counter(filter(None, map(identity_in_name, raw.files[name]))) for name in people]
     # where no number comes twice, they may be those of the images
     again, tops = any(max(ids.values(), default=0) > 1 for ids in who), _tops(raw.files)
     if len(people) <= 4 and again and all(len(ids) > 1 for ids in who):
         said = f"{raw.root / people[0]} holds images of {len(who[0])} people by their names"
-        expected = "expected the folders train/, query/ and gallery/ around such images, or a folder a person"
+        expected = "expected train/, query/ and gallery/ around them, or an attributes.csv with path and id"
         raise ReidError(f"{said}, so it is no person's folder; {expected}")
     _report_unclear(raw, people)
+    _report_unread(raw, ("",))
     numbers = number_people(people)
     raw.names = {pid: name for name, pid in numbers.items() if pid > 0}
     for name, pid in numbers.items():
@@ -190,7 +220,7 @@ class Layout:
 def _is_listed(raw: RawDataset) -> bool:
     "Images without folders of people need a table; with an id in it, it decides."
     return "attributes.csv" in raw.files[""] and (
-        has_columns(raw, "path", "id") or (has_columns(raw, "path") and len(_people_folders(raw.files)) < 2)
+        has_columns(raw, "path", "id") or (has_columns(raw, "path") and len(_own(raw.files)) < 2)
     )
 
 
@@ -199,12 +229,7 @@ LAYOUTS = [
     Layout("course", "annotations_train.csv", is_course, load_course),
     Layout("split", "train/, query/ and gallery/", lambda raw: bool(_split_folders(raw.files)), _load_split),
     Layout("table", "an attributes.csv with a column path", _is_listed, load_listed),
-    Layout(
-        "folder",
-        "a sub-folder of images per person",
-        lambda raw: bool(_people_folders(raw.files)),
-        _load_folder,
-    ),
+    Layout("folder", "a sub-folder of images per person", lambda raw: bool(_own(raw.files)), _load_folder),
 ]
 "The known layouts, in the order in which they are tried."
 _LABELS = r"(.*[_-])?(attributes?|annotations?|labels?)([_-].*)?\.(csv|tsv|txt|xlsx?|ods|json|mat|parquet)"
@@ -244,6 +269,9 @@ def _remedy(raw: RawDataset) -> str:
     if inside:
         more = f" (and {len(inside) - 1} more)" if inside[1:] else ""
         return f"{inside[0]} inside it is one{more}: give that folder"
+    if cameras := _cameras(raw.files):
+        said = f"{cameras[0]}/ looks like a camera, not like a person; expected a folder of images per person"
+        return f"{said} (the camera in their names: 1_c2_.png), or an attributes.csv with path, id and camera"
     packed = raw.find(r".*\.(zip|tar|tgz|gz|7z|rar)")
     if packed:
         return f"it holds the archive {packed[0]}: unpack that one"

@@ -137,9 +137,9 @@ def _pictures(shown: pd.DataFrame, names: Mapping[int, str], asked: Schema) -> l
             "pid": pid,
             "person": names.get(pid, f"person {pid}"),
             "camera": None if pd.isna(camid) else int(camid),
-            "true": true,
+            "target": target,
         }
-        for path, pid, camid, true in zip(shown.path, shown.pid.tolist(), shown.camid, targets, strict=True)
+        for path, pid, camid, target in zip(shown.path, shown.pid.tolist(), shown.camid, targets, strict=True)
     ]
 
 
@@ -181,5 +181,5 @@ def _answers(gallery: Gallery, rows: np.ndarray, asked: Schema) -> dict[str, Any
     predicted, targets = np.stack([x.argmax(1) for x in p], 1), _targets(gallery.table, asked)
     sure = np.stack([100 * x.max(1) for x in p], 1)[rows]
     counts = {a.name: confusion(predicted[:, i], targets[:, i], len(a.classes)) for i, a in enumerate(asked)}
-    said = {"said": predicted[rows].tolist(), "sure": sure.round().astype(int).tolist(), "confusion": counts}
-    return said | {"probabilities": in_text(np.hstack(p)[rows])}
+    answers = {"predicted": predicted[rows].tolist(), "sure": sure.round().astype(int).tolist()}
+    return answers | {"confusion": counts, "probabilities": in_text(np.hstack(p)[rows])}

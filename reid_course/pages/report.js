@@ -57,7 +57,7 @@ function showConfusion() {
   const counts = known[at("confused").value].confusion[name];
   const sum = (numbers) => numbers.reduce((a, b) => a + b, 0);
   const total = sum(counts.flat()), right = sum(counts.map((row, i) => row[i]));
-  const head = make("tr", {}, make("th", { scope: "col" }, "true ↓ said →"), ...[...classes, "found"].map((word) => make("th", { scope: "col" }, word)));
+  const head = make("tr", {}, make("th", { scope: "col" }, "true ↓ predicted →"), ...[...classes, "found"].map((word) => make("th", { scope: "col" }, word)));
   const rows = counts.map((row, i) => {
     const all = sum(row), percent = (n) => (all ? `${Math.round((100 * n) / all)} %` : "–");
     const cells = row.map((n, j) => {
@@ -90,7 +90,7 @@ function explore({ pictures, models, questions, first }) {
   const n = pictures.length;
   const floats = (text) => new Float32Array(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
   const tables = models.map((model) => floats(model.distances));
-  const probabilities = models.map((model) => model.said && floats(model.probabilities));
+  const probabilities = models.map((model) => model.predicted && floats(model.probabilities));
   const begins = []; // of each attribute's classes among all classes
   const width = questions.reduce((sum, { classes }) => (begins.push(sum), sum + classes.length), 0);
   let query = first, shown = STEP;
@@ -107,7 +107,7 @@ function explore({ pictures, models, questions, first }) {
     const fits = (picture, i) =>
       i !== query &&
       !(across() && picture.pid === own.pid && picture.camera === own.camera) &&
-      wanted.every(({ q, c }) => model().said?.[i][q] === c);
+      wanted.every(({ q, c }) => model().predicted?.[i][q] === c);
     const rows = [...pictures.keys()].filter((i) => fits(pictures[i], i));
     rows.sort((a, b) => distance[a] - distance[b]); // stable: ties stay in the gallery's order
     return rows.map((i) => ({ i, distance: distance[i], right: pictures[i].pid === own.pid }));
@@ -128,22 +128,22 @@ function explore({ pictures, models, questions, first }) {
     const nobody = `No other picture of this person${across() ? " by another camera" : ""} is here.`;
     const found = own === null ? nobody : `Average precision here, ${across() ? "cross-camera" : "all cameras"}: ${own.toFixed(1)}\u00a0%`;
     at("query-file").replaceChildren(picture.file, make("br"), found);
-    const { said, sure } = model();
+    const { predicted, sure } = model();
     const rows = questions.map(({ name, classes }, q) => {
-      const truth = picture.true[q] < 0 ? "unknown" : classes[picture.true[q]];
+      const truth = picture.target[q] < 0 ? "unknown" : classes[picture.target[q]];
       const cells = [make("th", { scope: "row" }, name), make("td", {}, truth)];
-      if (said) {
-        const right = said[query][q] === picture.true[q], mark = picture.true[q] < 0 ? "" : right ? " ✓" : " ✗";
+      if (predicted) {
+        const right = predicted[query][q] === picture.target[q], mark = picture.target[q] < 0 ? "" : right ? " ✓" : " ✗";
         const bar = make("i"), percent = Math.round(sure[query][q]);
         bar.style.setProperty("--share", `${percent}%`);
-        const answer = make("td", { className: mark && (right ? "right" : "wrong") }, classes[said[query][q]] + mark);
+        const answer = make("td", { className: mark && (right ? "right" : "wrong") }, classes[predicted[query][q]] + mark);
         cells.push(answer, make("td", { className: "sure" }, make("div", { className: "bar" }, bar, make("span", {}, `${percent} %`))));
       }
       return make("tr", {}, ...cells);
     });
-    const titles = said ? ["attribute", "true", "said", "how sure"] : ["attribute", "true"];
+    const titles = predicted ? ["attribute", "true", "predicted", "how sure"] : ["attribute", "true"];
     at("answers").replaceChildren(make("thead", {}, make("tr", {}, ...titles.map((word) => make("th", { scope: "col" }, word)))), make("tbody", {}, ...rows));
-    at("answers").parentElement.hidden = !said && picture.true.every((c) => c < 0);
+    at("answers").parentElement.hidden = !predicted && picture.target.every((c) => c < 0);
     for (const button of at("thumbs").children) {
       const chosen = Number(button.value) === query;
       button.setAttribute("aria-pressed", chosen && !byWords());
@@ -249,9 +249,9 @@ function explore({ pictures, models, questions, first }) {
 
   at("model").append(...options(models.map((model) => model.name)));
   at("model-choice").hidden = models.length < 2;
-  at("ways").hidden = at("conditions").hidden = !models.some((model) => model.said);
+  at("ways").hidden = at("conditions").hidden = !models.some((model) => model.predicted);
   at("filters").hidden = at("ways").hidden && pictures.every((picture) => picture.camera === null);
-  if (models.some((model) => model.said))
+  if (models.some((model) => model.predicted))
     at("wanted").append(...questions.map(({ name, classes }, q) =>
       make("label", {}, name, make("select", { name: q }, make("option", { value: "" }, "any"), ...options(classes)))));
   function clear(way) {

@@ -80,7 +80,7 @@ def write_page(
         "home": home,
     }
     content["asks"] = explorer is not None and any("confusion" in model for model in explorer["models"])
-    content["answers"] = explorer is not None and any("said" in model for model in explorer["models"])
+    content["answers"] = explorer is not None and any("predicted" in model for model in explorer["models"])
     content["tables"] = {caption: table.reset_index() for caption, table in tables.items()}
     content["font"] = base64.b64encode(here.joinpath("fonts", FONT).read_bytes()).decode()
     content["palette"], content["dark"] = PALETTE, _dark_colours()

@@ -198,16 +198,12 @@ def test_opens_on_the_start_lesson_and_runs_one(browser, tmp_path):
         assert faults(page, SHORT) == []
 
 
-# what shows most kinds of output: front page, pictures, a slider, exercises, a training with its bars
-FIRST = {"index", "start", "02_split", "08_triplet", "12_training"}
-RUN = [
-    pytest.param(path, marks=[] if path.stem in FIRST else pytest.mark.deep)
-    for path in (FRONT, *LESSONS, *WORKSHOP)
-]
+FIRST = [path for path in LESSONS if path.stem in ("start", "02_split", "08_triplet", "12_training")]
+DEEP = [pytest.param(path, marks=pytest.mark.deep) for path in (*LESSONS, *WORKSHOP) if path not in FIRST]
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("lesson", RUN, ids=lambda path: path.stem)
+@pytest.mark.parametrize("lesson", [FRONT, *FIRST, *DEEP], ids=lambda path: path.stem)
 def test_every_lesson_runs(browser, tmp_path, lesson):
     with lab(cleared(tmp_path / "tree"), tmp_path / "jupyter") as address:
         page = browser.new_page()

@@ -77,7 +77,7 @@ def expected(told: dict, query: int, red: bool = False) -> list[int]:
     who = [(picture["pid"], picture["camera"]) for picture in pictures]
     near = np.argsort(floats(model["distances"], len(pictures))[query], kind="stable").tolist()
     kept = [i for i in near if i != query and who[i] != who[query]]
-    return [i for i in kept if not red or model["said"][i][COLOUR] == RED]
+    return [i for i in kept if not red or model["predicted"][i][COLOUR] == RED]
 
 
 def by_words(told: dict) -> list[int]:

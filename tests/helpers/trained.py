@@ -24,9 +24,6 @@ class Plain(nn.Module):
         maps = self.look(images).relu()
         return {"layer3": maps, "v": maps.mean((2, 3))}
 
-    def set_strides(self, strides: str):
-        "There is but one."
-
 
 class PowerCut(Callback):
     "Fails after some epoch."

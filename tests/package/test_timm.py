@@ -1,5 +1,7 @@
 """Networks of timm as backbones: every kind of head learns on one, in both formats; skipped without timm."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -8,6 +10,8 @@ from reid_course.data import ATTRIBUTES
 from reid_course.engine.timm import TimmBackbone, timm_backbone
 from reid_course.errors import ReidError
 from reid_course.heads import ConvHeads, DenseHeads, EmbeddingHead, attribute_loss
+from reid_course.minimarket import make_minimarket
+from reid_course.training import train
 from reid_course.triplet import triplet_loss
 
 pytest.importorskip("timm")
@@ -68,3 +72,11 @@ def test_channels_behind_the_pixels():
     features = backbone(torch.zeros(1, 3, 64, 32))
     assert {name: features[name].shape[1] for name in backbone.channels} == backbone.channels
     assert features["v"].shape == (1, backbone.width)
+
+
+def test_it_is_trained_and_found_again(backbone: TimmBackbone, tmp_path: Path):
+    data = make_minimarket(tmp_path / "data", 8, (64, 32), images_per_identity=4)
+    small: dict = {"size": (64, 32), "weights": None, "p": 3, "k": 2, "device": "cpu"}
+    run = train(data, tmp_path / "run", epochs=1, backbone=lambda: timm_backbone("test_resnet"), **small)
+    found = run.model(backbone=backbone).predict(run.held_out(data).path.tolist())
+    assert found.embeddings.shape == (len(run.held_out(data)), 256)

@@ -33,8 +33,6 @@ class Tiny(nn.Module):
     def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         return {"v": self.conv1(images).mean((2, 3))}
 
-    def set_strides(self, _: str) -> None: ...
-
 
 def resume(dataset: Dataset, out: Path, **more: Any) -> Run:
     "Two short epochs, or what is left of them."

@@ -19,7 +19,8 @@ def test_no_option_is_forgotten():
 
 def made(**some: Any) -> TrainConfig:
     "Options of which all have an effect, but for some."
-    rest: dict[str, Any] = {"model": "sa", "patience": 1, "weights": None} | some
+    rest: dict[str, Any] = {"weights": None, "model": "resnet" if some.get("tasks") == "reid" else "sa"}
+    rest |= {"patience": int(some.get("valid") != 0)} | some
     if rest.get("tasks") != "attributes":
         rest.setdefault("identity_weight", 1.0)
     rest["size"] = (32, 16)

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from owned import POSIX, QUICK, QUICK_FLAGS, folders, official, said
+from owned import POSIX, QUICK, QUICK_FLAGS, folders, official, refused, said
 from support import failed
 
 from reid_course.data import load_dataset
 from reid_course.engine.reranking import re_rank
+from reid_course.engine.weighing import WEIGHT
 from reid_course.metrics import evaluate_embeddings
 from reid_course.model import build_model
 from reid_course.retrieval import Gallery
@@ -100,7 +101,7 @@ def test_a_weighed_search_is_in_the_order_of_its_scores(
     said(capsys, "index", run, "--data", root, "--out", tmp_path / "g.npz")
     gallery = Gallery.open(tmp_path / "g.npz", run.model())
     words = ["search", run, "--gallery", tmp_path / "g.npz", "--query", query, "--where", "gender=male"]
-    for given, weight in (([], 0.3), ([2], 2.0)):  # 0.3 is the measured default
+    for given, weight in (([], WEIGHT), ([2], 2.0)):
         lines = said(capsys, *words, "--weight", *given, "--top", 24)
         expected = gallery.search(query, 24, {"gender": "male"}, weight=weight)
         assert [name for name, _ in ranked(lines)] == [Path(path).name for path in expected.path]
@@ -114,15 +115,43 @@ def test_attributes_that_nobody_held_out_has_are_said_not_to_be_scored(
     root = folders(tmp_path / "set", 6)
     run = train(root, tmp_path / "first", **QUICK)
     trained, held = run.people["train"], run.people["valid"]
-    said_so = "attributes are not scored: none of these images has a label"
-    for name, who in (("some", trained[:2]), ("held", held[:2])):
-        (root / "attributes.csv").write_text(f"id,helmet\n{who[0]},yes\n{who[1]},no\n")
-        again = train(root, tmp_path / name, **QUICK)
-        assert again.people["valid"] == held
-        lines = said(capsys, "evaluate", again, "--data", root, "--device", "cpu")
-        assert any(line.startswith("mAP ") for line in lines)
-        assert (lines[-1] == said_so) == (name == "some")
-        assert any(line.startswith("accuracy_helmet") for line in lines) == (name == "held")
+    (root / "attributes.csv").write_text(f"id,helmet\n{trained[0]},yes\n{trained[1]},no\n")
+    again = train(root, tmp_path / "some", **QUICK)
+    assert again.people["valid"] == held
+    lines = said(capsys, "evaluate", again, "--data", root, "--device", "cpu")
+    assert any(line.startswith("mAP ") for line in lines)
+    assert lines[-1] == "attributes are not scored: none of these images has a label"
+    assert not any(line.startswith("accuracy_helmet") for line in lines)
+
+
+def test_attributes_that_nobody_trained_on_has_are_refused(tmp_path: Path):
+    root = folders(tmp_path / "set", 6)
+    held = train(root, tmp_path / "first", **QUICK).people["valid"]
+    (root / "attributes.csv").write_text(f"id,helmet\n{held[0]},yes\n{held[1]},no\n")
+    refused(lambda: train(root, tmp_path / "again", **QUICK), "labels of helmet for held-out people alone")
+    assert not (tmp_path / "again").exists()
+
+
+def test_a_picture_of_two_people_is_not_held_out(tmp_path: Path, capsys: pytest.CaptureFixture):
+    root = folders(tmp_path / "set", 6)
+    first = train(root, tmp_path / "first", **QUICK).people
+    shared = min((root / first["valid"][0]).iterdir())
+    shutil.copy(shared, root / first["train"][0] / "together.png")
+    run = train(root, tmp_path / "again", **QUICK)
+    assert run.people["valid"] == first["valid"]
+    assert {
+        Path(path).name for path in run.held_out(root).path if Path(path).parent.name in first["train"]
+    } == set()
+    assert str(shared) not in [*map(str, run.held_out(root).path)]
+
+
+@pytest.mark.parametrize(("model", "tasks"), [("sa", "reid"), ("convhead", "reid")])
+def test_a_model_of_attributes_that_learns_none_is_refused(model: str, tasks: str, tmp_path: Path):
+    root = folders(tmp_path / "set", 6)
+    options = QUICK | {"model": model, "tasks": tasks}
+    refused(
+        lambda: train(root, tmp_path / "run", **options), f"model is '{model}', which has no effect without"
+    )
 
 
 @pytest.mark.parametrize(("precision", "most"), [("fp32", 1e-5), ("bf16", 5e-3)])

@@ -69,6 +69,8 @@ def refused(
     if command == "train":
         if unlabelled and case["tasks"] != "reid":
             return "no attribute labels"
+        if case["monitor"] == "accuracy" and not heads:
+            return "monitor is accuracy"
         return "which an attribute head learns" if case["junk"] and not heads else ""
     if (command == "predict" or "words" in command) and not heads:
         return "no attribute heads"
