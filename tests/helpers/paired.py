@@ -59,11 +59,7 @@ APART: dict[tuple[str, Any], dict[str, list[Any]]] = {  # one value, and those t
 }
 APART[("tasks", "attributes")] |= {"dim": [16], "margin": ["soft"], "mining": ["hard", "semihard"]}
 APART[("tasks", "attributes")] |= {"identity_weight": [1.0], "identity_smoothing": [0.0]}
-APART[("tasks", "reid")] |= {
-    "layer": ["layer2", "layer4"],
-    "model": ["convhead", "sa"],
-    "monitor": ["accuracy"],
-}
+APART[("tasks", "reid")] |= {"layer": ["layer2", "layer4"], "model": ["convhead", "sa"]}
 APART[("valid", 0.0)] = {"split_seed": [1], "patience": [1], "monitor": ["accuracy", "mAP", "valid_total"]}
 
 
