@@ -117,7 +117,7 @@ function explore({ pictures, models, questions, first }) {
     const wanted = conditions(), p = probabilities[at("model").value];
     if (!wanted.length || !p) return [];
     const score = pictures.map((_, i) => wanted.reduce((product, { q, c }) => Math.fround(product * p[i * width + begins[q] + c]), 1));
-    const truth = ({ true: own }) => (wanted.some(({ q, c }) => own[q] >= 0 && own[q] !== c) ? false : wanted.some(({ q }) => own[q] < 0) ? null : true);
+    const truth = ({ target: own }) => (wanted.some(({ q, c }) => own[q] >= 0 && own[q] !== c) ? false : wanted.some(({ q }) => own[q] < 0) ? null : true);
     return [...pictures.keys()].sort((a, b) => score[b] - score[a]).map((i) => ({ i, score: score[i], right: truth(pictures[i]) }));
   }
 

@@ -3,6 +3,7 @@
 import ast
 import os
 import pickle
+import re
 import shutil
 import struct
 import zlib
@@ -66,7 +67,10 @@ def unsafe(source: str) -> list[str]:
 
 def test_nothing_unpickles():
     for name, module in MODULES.items():
-        assert unsafe(module.read_text(encoding="utf-8")) == [], name
+        text = module.read_text(encoding="utf-8")
+        # of the whole module, the name of torch's refusal alone
+        allowed = ["pickle"] if set(re.findall(r"\bpickle\.(\w+)", text)) == {"UnpicklingError"} else []
+        assert unsafe(text) == allowed, name
 
 
 @pytest.mark.parametrize(

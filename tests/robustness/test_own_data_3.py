@@ -132,7 +132,7 @@ def test_ambiguous_folders_are_refused_with_the_layout_needed(tmp_path: Path):
         (root / old).rename(root / new)
     refused(
         lambda: load_dataset(root),
-        "so it is no person's folder; expected the folders train/, query/ and gallery/",
+        "so it is no person's folder; expected train/, query/ and gallery/ around them",
     )
     (root / "trn").rename(root / "train")
     (root / "qry").rename(root / "gallery")
