@@ -2,12 +2,10 @@
 
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import nbformat
 import pytest
-from forked import nbdev_tested
 from listing import NOTEBOOKS, ROOT
 from nbdev.config import get_config
 from nbdev.process import NBProcessor
@@ -23,10 +21,7 @@ def run_lesson(
     seconds: float = 300,
 ) -> None:
     "Fails unless nbdev_test ran this very notebook to its end and found nothing wrong."
-    if sys.platform == "win32":
-        code, output = run("nbdev_test", "--path", notebook, "--do_print", cwd=project, seconds=seconds)
-    else:
-        code, output = nbdev_tested(notebook, project, seconds)
+    code, output = run("nbdev_test", "--path", notebook, "--do_print", cwd=project, seconds=seconds)
     assert code == 0 and f"- Completed {notebook}" in output, output
 
 
